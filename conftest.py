@@ -1,0 +1,3 @@
+"""Lets a bare checkout run: ``pytest`` finds the plugin without an installed package."""
+
+pytest_plugins = ["harness.plugin"]

@@ -1,0 +1,133 @@
+"""The nouns that every part shares. Frozen values; no clock, no file, no statistics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Better = Literal["lower", "higher"]
+Kind = Literal["noisy", "count", "rate"]
+Side = Literal["before", "after"]
+
+SIDES: tuple[Side, Side] = ("before", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is measured, in which unit, and which change matters."""
+
+    name: str
+    unit: str
+    """Base unit: ``s``, ``B``, ``1`` (a plain number), or any other symbol, printed as it is."""
+    better: Better = "lower"
+    kind: Kind = "noisy"
+    """``noisy``: positive and never twice the same, such as a time. ``count``: whole numbers >= 0, such as attempts.
+    ``rate``: each value is one trial, 1 (it happened) or 0."""
+    floor: float = 0.01
+    """Changes below this never alarm. Relative (0.01 is 1 %); for a rate absolute (0.01 is one percentage point)."""
+    smallest_effect: float = 0.05
+    """The smallest change that matters and has to be caught; relative, for a rate absolute."""
+    gated: bool = True
+    """False: shown, but never decides the exit code."""
+    about: str = ""
+    """One sentence for the reader of a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One version of the system under test."""
+
+    name: Side
+    origin: str
+    """What the user asked for: the name of a variant in the configuration. Both sides of an A/A run have the same."""
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Service -> environment variable -> value, as the service was started with it; secrets are masked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """All values of one metric of one variant in one scenario, in the order measured.
+
+    ``values[i]`` was measured in round ``rounds[i]``, pair ``pairs[i]``. The values of both variants with the same round
+    and pair were measured next to each other and form a pair; in a round both variants ran in fresh processes, so the
+    round is the unit of analysis.
+    """
+
+    scenario: str
+    metric: Metric
+    values: tuple[float, ...]
+    rounds: tuple[int, ...]
+    pairs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says a metric should be: every value lies in [low, high] if the model and the system agree."""
+
+    scenario: str
+    metric: str
+    low: float
+    high: float
+    about: str
+    """How it was predicted, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, ``at`` seconds after the start of its trace."""
+
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Marks of one happening in one round, such as a start-up or the attempts of a call."""
+
+    scenario: str
+    name: str
+    """``startup`` is drawn as a waterfall, ``attempts`` as a timeline."""
+    round: int
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A scenario that could not be measured, or whose answer was wrong. Its text may come from the system under test."""
+
+    scenario: str
+    round: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a run was measured."""
+
+    stable: Mapping[str, str] = field(default_factory=dict)
+    """Has to agree for two runs to be comparable: machine, processor, Python, kind of stack, engine."""
+    volatile: Mapping[str, str] = field(default_factory=dict)
+    """May differ: time of day, load, commit."""
+
+
+State = Literal["complete", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything measured of one variant in one session. A baseline is a run kept under a name."""
+
+    session: str
+    """Runs of one session were measured interleaved and can be compared pair by pair."""
+    variant: Variant
+    started: str
+    """UTC, ISO 8601."""
+    seed: int
+    rounds: int
+    state: State
+    samples: tuple[Sample, ...]
+    predictions: tuple[Prediction, ...] = ()
+    traces: tuple[Trace, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    environment: Environment = field(default_factory=Environment)
+    notes: tuple[str, ...] = ()
+    """Facts that every report has to name, such as the scale of shortened waits."""
