@@ -1,0 +1,1 @@
+"""The files that join the two halves: journal, run file, baseline. Standard library only."""

@@ -1,0 +1,145 @@
+"""From the records of a journal to the two runs of its session. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.errors import ExitCode, HarnessError
+from harness.files.journal import JournalContents
+from harness.files.records import (
+    End,
+    Failed,
+    MetricDefined,
+    Predicted,
+    Record,
+    Resumed,
+    RoundDone,
+    SessionStart,
+    Traced,
+    Value,
+)
+from harness.model import SIDES, Failure, Metric, Run, Sample, State, Variant
+
+_OF_A_ROUND = (Value, Traced, Failed)
+
+
+def runs_from(contents: JournalContents) -> tuple[Run, Run]:
+    """The runs before and after.
+
+    Values keep the order of the journal. A run is complete only if the session said so at its end. A metric without
+    values has no sample; values whose metric has no readable definition are a failure: they must not vanish unseen.
+    Raises HarnessError (13) when the journal does not start with a readable session start.
+    """
+    start = start_of(contents)
+    records, set_aside = _without_unfinished(contents.records)
+    notes = (*start.notes, *_damage(contents.bad_lines), *set_aside)
+    before, after = (_run(variant, start, records, notes) for variant in start.variants)
+    return before, after
+
+
+def start_of(contents: JournalContents) -> SessionStart:
+    """The session start of a journal. Raises HarnessError (13) when there is none."""
+    match contents.records:
+        case (SessionStart() as start, *_) if tuple(variant.name for variant in start.variants) == SIDES:
+            return start
+        case _:
+            raise HarnessError("journal: found no readable session start on its first line", ExitCode.BASELINE)
+
+
+def _without_unfinished(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
+    """Drop what an unfinished round had recorded before the session was resumed, and say so."""
+    kept: list[Record] = []
+    notes: list[str] = []
+    unfinished = 0
+    for record in records:
+        if isinstance(record, Resumed):
+            tail = kept[unfinished:]
+            kept[unfinished:] = [r for r in tail if not isinstance(r, _OF_A_ROUND)]
+            dropped = sum(isinstance(r, Value) for r in tail)
+            notes.append(f"Resumed at {record.at}; {dropped} values of the unfinished round were set aside.")
+        kept.append(record)
+        if isinstance(record, RoundDone | Resumed):
+            unfinished = len(kept)
+    return kept, notes
+
+
+def _damage(bad_lines: Sequence[int]) -> list[str]:
+    if not bad_lines:
+        return []
+    shown = ", ".join(map(str, bad_lines[:10])) + (", …" if len(bad_lines) > 10 else "")
+    return [f"The journal has {len(bad_lines)} torn or damaged lines ({shown}); what they held is missing."]
+
+
+def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes: tuple[str, ...]) -> Run:
+    side = variant.name
+    metrics, conflicts = _definitions(records)
+    series = _series(value for value in records if isinstance(value, Value) and value.side == side)
+    failures = [r.failure for r in records if isinstance(r, Failed) and r.side in (side, None)]
+    undefined = [
+        Failure(
+            scenario,
+            values.rounds[0],
+            f"{len(values.values)} values of {metric}: no readable definition in the journal",
+        )
+        for (scenario, metric), values in series.items()
+        if (scenario, metric) not in metrics
+    ]
+    predictions = dict.fromkeys(r.prediction for r in records if isinstance(r, Predicted) and r.side == side)
+    return Run(
+        session=start.session,
+        variant=variant,
+        started=start.started,
+        seed=start.seed,
+        rounds=len({r.round for r in records if isinstance(r, RoundDone)}),
+        state=_state(records),
+        samples=tuple(values.sample(key[0], metrics[key]) for key, values in series.items() if key in metrics),
+        predictions=tuple(predictions),
+        traces=tuple(r.trace for r in records if isinstance(r, Traced) and r.side == side),
+        failures=(*failures, *conflicts, *undefined),
+        environment=start.environment,
+        notes=notes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """A sample in the making."""
+
+    values: list[float]
+    rounds: list[int]
+    pairs: list[int]
+
+    def sample(self, scenario: str, metric: Metric) -> Sample:
+        return Sample(scenario, metric, tuple(self.values), tuple(self.rounds), tuple(self.pairs))
+
+
+def _series(values: Iterable[Value]) -> Mapping[tuple[str, str], _Values]:
+    series: dict[tuple[str, str], _Values] = {}
+    for value in values:
+        one = series.setdefault((value.scenario, value.metric), _Values([], [], []))
+        one.values.append(value.value)
+        one.rounds.append(value.round)
+        one.pairs.append(value.pair)
+    return series
+
+
+def _definitions(records: Iterable[Record]) -> tuple[Mapping[tuple[str, str], Metric], list[Failure]]:
+    """Metrics by scenario and name; the first definition holds, a different later one is a failure."""
+    metrics: dict[tuple[str, str], Metric] = {}
+    conflicts = []
+    for record in records:
+        if isinstance(record, MetricDefined):
+            metric = metrics.setdefault((record.scenario, record.metric.name), record.metric)
+            if metric != record.metric:
+                conflicts.append(Failure(record.scenario, 0, f"the metric {metric.name} was defined in two ways"))
+    return metrics, conflicts
+
+
+def _state(records: Iterable[Record]) -> State:
+    """What the last process said at its end; interrupted when it said nothing."""
+    state: State = "interrupted"
+    for record in records:
+        if isinstance(record, End):
+            state = record.state
+        elif isinstance(record, Resumed):
+            state = "interrupted"
+    return state

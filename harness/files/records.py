@@ -1,0 +1,110 @@
+"""What a journal is made of: one record per line, written the moment it is known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from harness.model import Environment, Failure, Metric, Prediction, Side, State, Trace, Variant
+
+SCHEMA = 1
+"""Version of the records, stated by the first one. History: 1 - first version."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStart:
+    """The first record: everything that is known before anything is measured."""
+
+    session: str
+    started: str
+    """UTC, ISO 8601."""
+    seed: int
+    variants: tuple[Variant, Variant]
+    """Before, after."""
+    environment: Environment
+    notes: tuple[str, ...]
+    plan: Mapping[str, int]
+    """Scenario -> planned rounds."""
+    identity: str
+    """Hash of everything that has to agree for a session to be resumed."""
+    schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefined:
+    """A metric that ``scenario`` measures; comes before its values. May be repeated, unchanged."""
+
+    scenario: str
+    metric: Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value, in the base unit of its metric. Finite."""
+
+    side: Side
+    scenario: str
+    metric: str
+    round: int
+    pair: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What a model says about a metric of one variant."""
+
+    side: Side
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A trace of one variant."""
+
+    side: Side
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A failure of one variant, or of the session as a whole (``side`` None)."""
+
+    side: Side | None
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDone:
+    """Everything of this round has been recorded."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A later process goes on. What the unfinished round had recorded is set aside: that round is measured again."""
+
+    at: str
+    """UTC, ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The session ended by itself. A journal without it was killed."""
+
+    state: State
+
+
+Record = SessionStart | MetricDefined | Value | Predicted | Traced | Failed | RoundDone | Resumed | End
+
+TYPES: Mapping[str, type[Record]] = {
+    "session_start": SessionStart,
+    "metric_defined": MetricDefined,
+    "value": Value,
+    "predicted": Predicted,
+    "traced": Traced,
+    "failed": Failed,
+    "round_done": RoundDone,
+    "resumed": Resumed,
+    "end": End,
+}
+"""The tag ``type`` of a record in JSON."""
