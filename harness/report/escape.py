@@ -1,0 +1,77 @@
+"""Text from the system under test, made harmless: one function for each place it is written to.
+
+HTML has its own escaping (Jinja's, always on); ``visible`` comes before it.
+"""
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Mapping
+
+MASK = "•••"
+
+_SECRET_KEY = re.compile(r"PASSWORD|SECRET|TOKEN|KEY", re.IGNORECASE)
+_SECRET_IN_TEXT = (
+    (re.compile(r"(://)[^/@\s]+@"), rf"\1{MASK}@"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
+    (re.compile(r"(?i)\b(\w*(?:password|secret|token|api_?key)\w*[\"']?\s*[=:]\s*)[^\s&,;]+"), rf"\1{MASK}"),
+)
+
+_JOINER = "\u2060"
+"""Shows nothing and breaks nothing, but stops what looks for names, numbers and addresses in finished text."""
+_MARKDOWN_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_MARKDOWN_SIGNS = re.compile(r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_MARKDOWN_LINKS = re.compile(r"@|#|://|(?i:www)(?=\.)|(?i:gh)(?=-\d)")
+_COMMAND = re.compile(r"#(?=#(?:vso)?\[)")
+_COMMAND_LINE = re.compile(r"(?m)^((?:\x1b\[[\d;]*m|[^\S\n])*):(?=:)")
+
+
+def visible(text: str) -> str:
+    """``text`` on one line, with characters that cannot be seen as escapes such as ``\\x1b``.
+
+    Those are control characters, direction marks, zero-width characters, and lone surrogates, so that the result can
+    always be encoded as UTF-8.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or unicodedata.category(c) == "Zs" else _escaped(c) for c in text)
+
+
+def terminal(text: str) -> str:
+    """``text`` for a terminal or a build log: ``visible``, and no command of a build server."""
+    return _COMMAND.sub(r"\\x23", visible(text))
+
+
+def log_lines(text: str) -> str:
+    """Finished output in which no line starts with ``::``, which a build server would take for a command."""
+    return _COMMAND_LINE.sub(r"\1\\x3a", text)
+
+
+def markdown(text: str) -> str:
+    """``text`` inside a line or table cell of GitHub-flavoured Markdown: no markup, mention, reference or link."""
+    broken = _MARKDOWN_LINKS.sub(lambda match: f"{match[0][0]}{_JOINER}{match[0][1:]}", visible(text))
+    return _MARKDOWN_SIGNS.sub(r"\\\g<0>", broken.translate(_MARKDOWN_ENTITIES))
+
+
+def shorten(text: str, limit: int = 120) -> str:
+    """``text`` of at most ``limit`` characters; a cut one ends with an ellipsis and a hash of the whole."""
+    if len(text) <= limit:
+        return text
+    digest = hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()
+    return f"{text[: limit - 9]}…{digest[:8]}"
+
+
+def mask(settings: Mapping[str, str]) -> dict[str, str]:
+    """``settings`` without secrets: the values of keys that look like one, and what ``redact`` finds in the others."""
+    return {key: MASK if _SECRET_KEY.search(key) else redact(value) for key, value in settings.items()}
+
+
+def redact(text: str) -> str:
+    """``text`` without credentials in addresses, ``Bearer`` headers and ``password=...`` pairs."""
+    for pattern, replacement in _SECRET_IN_TEXT:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

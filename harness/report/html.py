@@ -1,0 +1,37 @@
+"""The report as one HTML file that needs nothing else: no script, no network, pictures inside."""
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.report import svg, wording
+from harness.report.escape import visible
+from harness.report.view import ReportView
+
+
+def render(view: ReportView) -> str:
+    """The report as a complete HTML document."""
+    environment = Environment(
+        loader=PackageLoader("harness.report"),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pictures = (svg.change_bar, svg.startup, svg.timeline, svg.distribution, svg.drawn_order)
+    environment.filters.update({draw.__name__: _drawing(draw) for draw in pictures})
+    return environment.get_template("report.html").render(
+        view=view, definitions=wording.DEFINITIONS, symbols=wording.SYMBOLS, axis=Markup(svg.change_axis())
+    )
+
+
+def _shown(value: object) -> object:
+    """What every expression of a template passes through, before it is escaped."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _drawing(draw: Callable[[Any], str]) -> Callable[[Any], Markup]:
+    return lambda drawn: Markup(draw(drawn))  # noqa: S704 - svg escapes all that it writes

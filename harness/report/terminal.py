@@ -1,0 +1,153 @@
+"""The report for a terminal or a build log: counts, verdicts, why, and what the gate decided."""
+
+import io
+from collections.abc import Iterable, Iterator
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.errors import ExitCode
+from harness.judge.comparison import Verdict
+from harness.report.bar import WIDTH, bar
+from harness.report.escape import log_lines, terminal
+from harness.report.view import ReportView, Row
+
+_STYLES = {
+    Verdict.REGRESSED: "bold red",
+    Verdict.MISSING: "magenta",
+    Verdict.INCOMPARABLE: "magenta",
+    Verdict.INVALID: "magenta",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.IMPROVED: "green",
+    Verdict.UNCHANGED: "dim",
+}
+_WIDE, _VERY_WIDE = 110, 150
+"""From these widths on (columns): one table; a table with bars, detectable change and p-value."""
+
+
+def render(view: ReportView, width: int, *, color: bool) -> str:
+    """The report as text of at most ``width`` columns (at least 40), with SGR colours only when ``color``."""
+    console = Console(
+        file=io.StringIO(), width=max(width, 40), force_terminal=color, color_system="standard" if color else None,
+        no_color=not color, legacy_windows=False, highlight=False, emoji=False, markup=False, _environ={},
+    )  # fmt: skip
+    with console.capture() as capture:
+        console.print(_headline(view))
+        for note in view.notes:
+            console.print(_entry("note", note, "bold yellow"))
+        console.print(_identity(view))
+        if view.rows:
+            for block in [_table(view, console.width)] if console.width >= _WIDE else _blocks(view):
+                console.print(block)
+            console.print(Text("rule: floor/smallest effect that matters\n", style="dim"))
+        for line in (*_remarks(view), *_failures(view), *_settings(view), *_gate(view)):
+            console.print(line)
+    return log_lines("\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n")
+
+
+def _text(content: str, style: str = "") -> Text:
+    return Text(terminal(content), style=style)
+
+
+def _headline(view: ReportView) -> Text:
+    counts = [Text(f"{n} {verdict}", style=_STYLES[verdict]) for verdict, n in view.counts]
+    return Text(" · ").join(counts) if counts else _text(view.headline, "bold")
+
+
+def _identity(view: ReportView) -> Text:
+    facts = dict(view.facts)
+    parts = [view.title, f"{facts['rounds']} rounds", f"session {facts['session']}", f"{facts['intervals']} intervals"]
+    return _text(" · ".join(parts), "dim")
+
+
+def _verdict(row: Row) -> Text:
+    return Text(f"{row.symbol} {row.verdict}", style=_STYLES[row.verdict])
+
+
+def _table(view: ReportView, width: int) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", expand=False)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("scenario · metric", overflow="fold")
+    for name in ("before", "after", "change [interval]"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if width >= _VERY_WIDE:
+        table.add_column("−100 %    0    +100 %", no_wrap=True, width=WIDTH)
+    for name in ("rule", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if width >= _VERY_WIDE:
+        table.add_column("could see", justify="right", no_wrap=True)
+        table.add_column("p", justify="right", no_wrap=True)
+    for row in view.rows:
+        table.add_row(*_cells(row, very_wide=width >= _VERY_WIDE))
+    return table
+
+
+def _cells(row: Row, *, very_wide: bool) -> Iterator[Text]:
+    yield _verdict(row)
+    yield _label(row)
+    for content in (row.before.median, row.after.median):
+        yield _text(content)
+    yield _text(row.change, _STYLES[row.verdict])
+    if very_wide:
+        yield Text(bar(row.effect) if row.effect and row.on_axis else "")
+    yield _text(row.rule, "dim")
+    yield _text(row.units)
+    if very_wide:
+        yield _text(row.detectable, "dim")
+        yield _text(row.p_value, "dim")
+
+
+def _label(row: Row) -> Text:
+    label = _text(row.label)
+    return label if row.gated else label.append("  not gated", style="dim")
+
+
+def _blocks(view: ReportView) -> Iterator[Text | Padding]:
+    """Two lines a row, for narrow terminals: what it is, then its numbers."""
+    yield Text("\nbefore → after  change [interval]  n rounds  rule", style="dim")
+    for row in view.rows:
+        yield Text("  ").join([_verdict(row), _label(row)])
+        numbers = _text(f"{row.before.median} → {row.after.median}")
+        numbers.append_text(_text(f"  {row.change}", _STYLES[row.verdict]))
+        numbers.append_text(_text(f"  n {row.units}  {row.rule}", "dim"))
+        yield Padding(numbers, (0, 0, 0, 2))
+
+
+def _entry(word: str, content: str, style: str) -> Table:
+    """A word and its text, later lines of the text indented below its first."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(word, style=style), _text(content))
+    return grid
+
+
+def _remarks(view: ReportView) -> Iterator[Table]:
+    for row in view.rows:
+        if row.reason:
+            yield _entry(f"{row.symbol} {row.verdict}", f"{row.label}: {row.reason}", _STYLES[row.verdict])
+        for warning in row.warnings:
+            yield _entry("⚠ warning", f"{row.label}: {warning}", "yellow")
+        for expected in row.expected:
+            if expected.agrees is False:
+                text = f"{row.label}: {expected.side} was predicted {expected.range}, measured {expected.measured}"
+                yield _entry("⚠ prediction", text, "yellow")
+
+
+def _failures(view: ReportView) -> Iterator[Table]:
+    for failure in view.failures:
+        yield _entry("✗ failed", f"{failure.side} {failure.scenario}, round {failure.round}: {failure.message}", "red")
+
+
+def _settings(view: ReportView) -> Iterable[Table]:
+    return (_entry("setting", f"{s.where} {s.name}: {s.before} → {s.after}", "dim") for s in view.settings)
+
+
+def _gate(view: ReportView) -> Iterator[Table]:
+    style = "bold green" if view.exit_code is ExitCode.OK else "bold red"
+    for reason in view.gate_reasons:
+        yield _entry("  because", reason, "dim")
+    yield _entry("gate:", view.gate, style)

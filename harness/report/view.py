@@ -1,0 +1,314 @@
+"""The view model: everything a report says, ready-formatted. Renderers only lay it out and escape it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.errors import ExitCode
+from harness.judge.comparison import Comparison, Estimate, Scale, Verdict
+from harness.judge.gate import Gate
+from harness.model import SIDES, Metric, Run, Sample, Side
+from harness.report import wording
+from harness.report.escape import mask, redact, shorten
+from harness.report.pictures import Startup, Timeline, startups, timelines
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A prediction for one variant, held against what was measured."""
+
+    side: Side
+    range: str
+    measured: str
+    agrees: bool | None
+    """None when nothing was measured."""
+    inside: str
+    """How many of the values lie in the range."""
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sided:
+    """What one variant measured for a row: its median or share, the spread around it, and the values in order."""
+
+    median: str
+    spread: str
+    n: int
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison. The strings are for people; ``metric``, ``effect``, ``scale`` and the values are for pictures."""
+
+    verdict: Verdict
+    scenario: str
+    name: str
+    about: str
+    gated: bool
+    before: Sided
+    after: Sided
+    change: str
+    """Change inside its interval, or a dash."""
+    meaning: str
+    floor: str
+    smallest_effect: str
+    units: str
+    p_value: str
+    detectable: str
+    level: str
+    method: str
+    expected: tuple[Expected, ...]
+    warnings: tuple[str, ...]
+    reason: str
+    metric: Metric
+    effect: Estimate | None
+    scale: Scale
+
+    @property
+    def symbol(self) -> str:
+        """A sign for the verdict, never shown without the word."""
+        return wording.SYMBOLS[self.verdict]
+
+    @property
+    def label(self) -> str:
+        """Scenario and metric."""
+        return f"{self.scenario} · {self.name}"
+
+    @property
+    def rule(self) -> str:
+        """The sizes that decided, floor and smallest effect that matters, such as ``±1/±5 %``."""
+        return f"{self.floor.partition(' ')[0]}/{self.smallest_effect}"
+
+    @property
+    def on_axis(self) -> bool:
+        """Whether the change is one of per cent or percentage points, which the common axis shows."""
+        return self.effect is not None and (self.scale == "relative" or self.metric.kind == "rate")
+
+    @property
+    def sentence(self) -> str:
+        """The result in one sentence."""
+        sentence = self.meaning if self.effect is None else f"{self.change}: {self.meaning}"
+        return f"{sentence}: {self.reason}" if self.reason else sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting (``where`` is its service) or fact of the environment in both variants."""
+
+    where: str
+    name: str
+    before: str
+    after: str
+
+    @property
+    def differs(self) -> bool:
+        """Whether the two sides show different text."""
+        return self.before != self.after
+
+
+@dataclass(frozen=True, slots=True)
+class FailureLine:
+    """A scenario that could not be measured, or whose answer was wrong."""
+
+    side: Side
+    scenario: str
+    round: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """A whole report. Its text is not escaped yet: every renderer does that for its own sink."""
+
+    title: str
+    headline: str
+    """Counts of verdicts, worst first."""
+    counts: tuple[tuple[Verdict, int], ...]
+    exit_code: ExitCode
+    gate: str
+    gate_reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
+    settings: tuple[Difference, ...]
+    environment: tuple[Difference, ...]
+    failures: tuple[FailureLine, ...]
+    startups: tuple[Startup, ...]
+    timelines: tuple[Timeline, ...]
+
+
+def build_view(before: Run, after: Run, comparisons: Sequence[Comparison], gate: Gate) -> ReportView:
+    """Everything that a report of these comparisons says, rows sorted worst first and gated before not gated."""
+    rows = tuple(_row(comparison, before, after) for comparison in sorted(comparisons, key=_order))
+    counts = _counts(rows)
+    origins = [shorten(run.variant.origin) for run in (before, after)]
+    return ReportView(
+        title=" → ".join(origins),
+        headline=" · ".join(f"{n} {verdict}" for verdict, n in counts) or "nothing compared",
+        counts=counts,
+        exit_code=gate.exit_code,
+        gate=_gate(gate),
+        gate_reasons=tuple(map(_line, gate.reasons)),
+        notes=_notes(before, after),
+        facts=_facts(before, after, comparisons),
+        rows=rows,
+        settings=_settings(before, after),
+        environment=_environment(before, after),
+        failures=tuple(
+            FailureLine(run.variant.name, shorten(f.scenario), f.round, _line(f.message))
+            for run in (before, after)
+            for f in run.failures
+        ),
+        startups=startups(before, after),
+        timelines=timelines(before, after),
+    )
+
+
+def _line(text: str) -> str:
+    """A sentence that may quote the system under test."""
+    return shorten(redact(text), 600)
+
+
+_RANK = {verdict: rank for rank, verdict in enumerate(wording.SYMBOLS)}
+
+
+def _order(comparison: Comparison) -> tuple[int, bool, str, str]:
+    return (_RANK[comparison.verdict], not comparison.metric.gated, comparison.scenario, comparison.metric.name)
+
+
+def _counts(rows: Iterable[Row]) -> tuple[tuple[Verdict, int], ...]:
+    counts = Counter(row.verdict for row in rows)
+    return tuple((verdict, counts[verdict]) for verdict in wording.SYMBOLS if counts[verdict])
+
+
+def _gate(gate: Gate) -> str:
+    name = gate.exit_code.name.lower().replace("_", " ")
+    compared = f"compared {gate.compared} of {gate.expected}"
+    headline = _line(gate.headline)
+    tail = headline if compared.lower() in headline.lower() else f"{compared}; {headline}"
+    return f"exit {int(gate.exit_code)} ({name}): {tail}"
+
+
+def _row(comparison: Comparison, before: Run, after: Run) -> Row:
+    metric, effect, scale = comparison.metric, comparison.effect, comparison.scale
+    floor, smallest_effect = wording.rule(metric)
+    detectable = comparison.detectable
+    return Row(
+        verdict=comparison.verdict,
+        scenario=shorten(comparison.scenario),
+        name=shorten(metric.name),
+        about=_line(metric.about),
+        gated=metric.gated,
+        before=_sided(comparison, before),
+        after=_sided(comparison, after),
+        change=wording.estimate(effect, metric, scale) if effect else "–",
+        meaning=shorten(wording.meaning(comparison), 200),
+        floor=floor,
+        smallest_effect=smallest_effect,
+        units=str(comparison.units) if comparison.units else "–",
+        p_value=wording.probability(comparison.p_value),
+        detectable="–" if detectable is None else wording.change(detectable, metric, scale).replace("+", "±"),
+        level=wording.level(effect.level) if effect else "–",
+        method=shorten(comparison.method),
+        expected=tuple(e for run in (before, after) if (e := _expected(comparison, run))),
+        warnings=tuple(map(_line, comparison.warnings)),
+        reason=_line(comparison.reason),
+        metric=metric,
+        effect=effect,
+        scale=scale,
+    )
+
+
+def _sided(comparison: Comparison, run: Run) -> Sided:
+    summary = comparison.before if run.variant.name == "before" else comparison.after
+    sample = _sample(run, comparison)
+    values = sample.values if sample else ()
+    if summary is None:
+        return Sided(wording.NOT_MEASURED, "–", len(values), values)
+    low, median, high = (wording.amount(x, comparison.metric) for x in (summary.q1, summary.median, summary.q3))
+    return Sided(median, f"{low} to {high}", summary.n, values)
+
+
+def _sample(run: Run, comparison: Comparison) -> Sample | None:
+    key = (comparison.scenario, comparison.metric.name)
+    return next((s for s in run.samples if (s.scenario, s.metric.name) == key), None)
+
+
+def _expected(comparison: Comparison, run: Run) -> Expected | None:
+    key, metric = (comparison.scenario, comparison.metric.name), comparison.metric
+    prediction = next((p for p in run.predictions if (p.scenario, p.metric) == key), None)
+    if prediction is None:
+        return None
+    side = run.variant.name
+    low, high = prediction.low, prediction.high
+    summary = comparison.before if side == "before" else comparison.after
+    sample = _sample(run, comparison)
+    values = sample.values if sample else ()
+    texts = dict.fromkeys((wording.amount(low, metric), wording.amount(high, metric)))
+    return Expected(
+        side=side,
+        range=" to ".join(texts),
+        measured=wording.amount(summary.median, metric) if summary else wording.NOT_MEASURED,
+        agrees=low <= summary.median <= high if summary else None,
+        inside=f"{sum(low <= value <= high for value in values)} of {len(values)} values",
+        about=_line(prediction.about),
+    )
+
+
+def _notes(before: Run, after: Run) -> tuple[str, ...]:
+    notes = [f"The run {run.variant.name} was interrupted: it is incomplete." for run in (before, after) if _cut(run)]
+    if _same_variant(before, after):
+        notes.append("A/A: both sides are the same variant, so every change called here is a false alarm.")
+    if before.session != after.session:
+        notes.append("The runs come from two sessions: they were not measured side by side.")
+    for note in dict.fromkeys((*before.notes, *after.notes)):
+        sides = [run.variant.name for run in (before, after) if note in run.notes]
+        notes.append(_line(note if len(sides) == len(SIDES) else f"{sides[0]} only: {note}"))
+    return tuple(notes)
+
+
+def _cut(run: Run) -> bool:
+    return run.state == "interrupted"
+
+
+def _same_variant(before: Run, after: Run) -> bool:
+    return before.variant.origin == after.variant.origin and before.session == after.session
+
+
+def _facts(before: Run, after: Run, comparisons: Sequence[Comparison]) -> tuple[tuple[str, str], ...]:
+    levels = sorted({c.effect.level for c in comparisons if c.effect})
+    facts = {
+        "before": (before.variant.origin,),
+        "after": (after.variant.origin,),
+        "session": (before.session, after.session),
+        "started": (before.started, after.started),
+        "rounds": (str(before.rounds), str(after.rounds)),
+        "seed": (str(before.seed), str(after.seed)),
+        "state": (before.state, after.state),
+        "intervals": tuple(wording.level(x) for x in dict.fromkeys((*levels[:1], *levels[-1:]))) or ("none",),
+    }
+    return tuple((label, shorten(" / ".join(dict.fromkeys(values)), 260)) for label, values in facts.items())
+
+
+def _settings(before: Run, after: Run) -> tuple[Difference, ...]:
+    """The settings that differ. Values are compared as they are and shown masked, so a changed secret shows as such."""
+    found = []
+    for service in sorted({*before.variant.settings, *after.variant.settings}):
+        old, new = (run.variant.settings.get(service, {}) for run in (before, after))
+        old_shown, new_shown = mask(old), mask(new)
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                texts = (shorten(shown.get(name, "(not set)")) for shown in (old_shown, new_shown))
+                found.append(Difference(shorten(service), shorten(name), *texts))
+    return tuple(found)
+
+
+def _environment(before: Run, after: Run) -> tuple[Difference, ...]:
+    found = []
+    for where in ("stable", "volatile"):
+        old, new = (mask(getattr(run.environment, where)) for run in (before, after))
+        for name in dict.fromkeys((*old, *new)):
+            texts = (shorten(shown.get(name, "(unknown)")) for shown in (old, new))
+            found.append(Difference(where, shorten(name), *texts))
+    return tuple(found)
