@@ -1,0 +1,64 @@
+"""What a reader has to know beside the verdict."""
+
+from collections.abc import Iterator
+
+from harness.judge.counts import dispersion
+from harness.judge.evidence import Evidence, margins
+from harness.judge.obstacles import same_session
+from harness.judge.rates import rule_of_three
+from harness.judge.samples import unmatched
+from harness.judge.wording import describe_change, plural
+from harness.model import SIDES, Run, Sample
+
+
+def caveats_of_runs(scenario: str, runs: tuple[Run, Run]) -> Iterator[str]:
+    """What holds for every metric of a scenario, whatever its values say."""
+    if not same_session(*runs):
+        yield "measured in different sessions: the machine may have changed in between"
+        if not any(run.environment.stable for run in runs):
+            yield "no environment is recorded: nobody knows whether it was the same machine"
+    for side, run in zip(SIDES, runs, strict=True):
+        if run.state == "interrupted":
+            yield f"{side} was interrupted"
+        failures = sum(failure.scenario == scenario for failure in run.failures)
+        if failures:
+            yield f"the scenario failed {plural(failures, 'time')} in {side}"
+
+
+def caveats_of_samples(before: Sample, after: Sample, *, paired: bool) -> Iterator[str]:
+    """What the values and definitions of two valid samples bring along."""
+    changed = [
+        f"{name} {getattr(before.metric, name)} / {getattr(after.metric, name)}"
+        for name in ("floor", "smallest_effect", "gated")
+        if getattr(before.metric, name) != getattr(after.metric, name)
+    ]
+    if changed:
+        yield f"judged by the definition of after: {', '.join(changed)}"
+    if paired and before.metric.kind == "noisy" and (lonely := unmatched(before, after)):
+        yield f"{plural(lonely, 'pair')} measured on one side only, left out"
+    if before.metric.kind == "rate":
+        yield from _extreme_shares(before, after)
+
+
+def _extreme_shares(before: Sample, after: Sample) -> Iterator[str]:
+    for side, sample in zip(SIDES, (before, after), strict=True):
+        n, hits = len(sample.values), int(sum(sample.values))
+        bound = 100 * rule_of_three(n)
+        if hits == 0:
+            yield f"0 of {n} in {side}: the share may still be up to {bound:.3g} % (95 % sure)"
+        elif hits == n:
+            yield f"{n} of {n} in {side}: the share may still be down to {100 - bound:.3g} % (95 % sure)"
+
+
+def caveats_of_evidence(evidence: Evidence, before: Sample, after: Sample) -> Iterator[str]:
+    """What happened to the evidence on its way, and whether a real change is too small to matter."""
+    if evidence.slack:
+        factor = describe_change(evidence.reported(evidence.slack), "noisy", "relative")
+        yield f"the interval is widened on both sides by what two sessions may differ ({factor})"
+    if before.metric.kind == "count" and (excess := dispersion(before.values, after.values)) > 1:
+        yield f"the counts vary {excess:.3g} times as much as independent events would; allowed for"
+    floor, matters = margins(after.metric)
+    low, high = evidence.interval
+    if -matters < low and high < matters and (low > floor or high < -floor):
+        size = describe_change(evidence.reported(matters), after.metric.kind, evidence.scale)
+        yield f"minor: certainly smaller than what matters ({size})"

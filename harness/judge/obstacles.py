@@ -1,0 +1,89 @@
+"""What keeps two samples from being judged: something is missing, incomparable or invalid."""
+
+import math
+from dataclasses import dataclass
+
+from harness.judge.comparison import Verdict
+from harness.judge.counts import LARGEST
+from harness.judge.samples import round_log_ratios
+from harness.judge.wording import one_line
+from harness.model import SIDES, Metric, Run, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """A verdict without a judgement, and why."""
+
+    verdict: Verdict
+    reason: str
+
+
+def same_session(before: Run, after: Run) -> bool:
+    """Whether both runs were measured interleaved, so that their pairs belong together."""
+    return before.session == after.session != ""
+
+
+def find_obstacle(runs: tuple[Run, Run], before: Sample, after: Sample) -> Obstacle | None:
+    """What keeps two samples of ``runs``, both with values, from being judged; None when nothing does."""
+    different = _differences_of_environment(*runs) or _differences_of_definition(before.metric, after.metric)
+    if different:
+        return Obstacle(Verdict.INCOMPARABLE, different)
+    for side, sample in zip(SIDES, (before, after), strict=True):
+        if complaint := _complaint(sample):
+            return Obstacle(Verdict.INVALID, f"{complaint} in {side}")
+    if before.metric.kind == "noisy" and same_session(*runs) and not round_log_ratios(before, after):
+        return Obstacle(Verdict.MISSING, "no pair was measured in both before and after")
+    return None
+
+
+def why_missing(scenario: str, runs: tuple[Run, Run], samples: tuple[Sample | None, Sample | None]) -> str:
+    """In which run values are missing, and the first failure of the scenario there."""
+    missing = [
+        (side, run)
+        for side, run, sample in zip(SIDES, runs, samples, strict=True)
+        if sample is None or not sample.values
+    ]
+    messages = [failure.message for _, run in missing for failure in run.failures if failure.scenario == scenario]
+    cause = f": {one_line(messages[0])}" if messages else ""
+    return f"not measured in {' and '.join(side for side, _ in missing)}{cause}"
+
+
+def _differences_of_environment(before: Run, after: Run) -> str:
+    if same_session(before, after):
+        return ""
+    old, new = before.environment.stable, after.environment.stable
+    fields = [
+        f"{one_line(name, 40)}: {_fact(old.get(name))} / {_fact(new.get(name))}"
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
+    ]
+    return f"measured in different environments: {'; '.join(fields)}" if fields else ""
+
+
+def _fact(value: str | None) -> str:
+    return "not recorded" if value is None else one_line(value, 80)
+
+
+def _differences_of_definition(before: Metric, after: Metric) -> str:
+    fields = [
+        f"{name}: {one_line(str(getattr(before, name)), 40)} / {one_line(str(getattr(after, name)), 40)}"
+        for name in ("unit", "better", "kind")
+        if getattr(before, name) != getattr(after, name)
+    ]
+    return f"the metric is defined differently: {'; '.join(fields)}" if fields else ""
+
+
+def _complaint(sample: Sample) -> str:
+    for value in sample.values:
+        if not math.isfinite(value):
+            return f"{value} is not a number"
+        match sample.metric.kind:
+            case "noisy" if value <= 0:
+                return f"{value} is not positive"
+            case "count" if value < 0 or value > LARGEST or value != int(value):
+                return f"{value} is not a count"
+            case "rate" if value not in {0, 1}:
+                return f"{value} is neither 0 nor 1"
+            case _:
+                pass
+    return ""

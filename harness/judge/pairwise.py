@@ -1,0 +1,84 @@
+"""Order statistics of all sums of two sorted lists, without listing the sums.
+
+Walsh averages and differences between two samples are n * n numbers; the k-th smallest of them is found in
+O(n log n) time and O(n) memory, because the number of sums below a bound needs one walk along both lists
+(the idea of Johnson & Mizoguchi, SIAM J. Comput. 7, 1978; and Monahan, ACM TOMS 10, 1984, algorithm 616).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.judge.floats import halfway
+
+_LISTED = 4096
+"""So many remaining candidates are listed and sorted at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairwiseSums:
+    """The numbers ``left[i] + right[j]`` for every ``j >= starts[i]``; both lists ascending and not empty."""
+
+    left: Sequence[float]
+    right: Sequence[float]
+    starts: Sequence[int]
+
+    @property
+    def size(self) -> int:
+        """How many sums there are."""
+        return len(self.left) * len(self.right) - sum(self.starts)
+
+    def at_most(self, bound: float) -> int:
+        """How many sums are <= ``bound``."""
+        return sum(max(0, end - start) for start, end in zip(self.starts, self._ends(bound), strict=True))
+
+    def below(self, bound: float) -> int:
+        """How many sums are < ``bound``."""
+        return self.at_most(math.nextafter(bound, -math.inf))
+
+    def kth(self, k: int) -> float:
+        """The ``k``-th smallest sum, 1 <= k <= size."""
+        low, high = math.nextafter(self.left[0] + self.right[0], -math.inf), self.left[-1] + self.right[-1]
+        below, upto = 0, self.size
+        while upto - below > _LISTED:
+            middle = halfway(low, high)
+            if middle == low:  # neighbours: all that remain are equal
+                return high
+            count = self.at_most(middle)
+            if count < k:
+                low, below = middle, count
+            else:
+                high, upto = middle, count
+        return self._within(low, high)[k - below - 1]
+
+    def median(self) -> float:
+        """The median of all sums."""
+        size = self.size
+        lower = self.kth((size + 1) // 2)
+        return lower if size % 2 else (lower + self.kth(size // 2 + 1)) / 2
+
+    def _ends(self, bound: float) -> list[int]:
+        """For every ``left[i]`` the number of ``right`` values whose sum with it is <= ``bound``."""
+        ends = []
+        end = len(self.right)
+        for value in self.left:
+            while end and value + self.right[end - 1] > bound:
+                end -= 1
+            ends.append(end)
+        return ends
+
+    def _within(self, low: float, high: float) -> list[float]:
+        """All sums in (low, high], ascending."""
+        rows = zip(self.left, self.starts, self._ends(low), self._ends(high), strict=True)
+        return sorted(a + b for a, start, first, end in rows for b in self.right[max(start, first) : end])
+
+
+def walsh_averages(values: Sequence[float]) -> PairwiseSums:
+    """The averages of every two values, each also with itself: n (n + 1) / 2 numbers."""
+    halves = [value / 2 for value in sorted(values)]
+    return PairwiseSums(halves, halves, range(len(halves)))
+
+
+def differences(before: Sequence[float], after: Sequence[float]) -> PairwiseSums:
+    """Every value of ``after`` minus every value of ``before``."""
+    return PairwiseSums(sorted(-value for value in before), sorted(after), (0,) * len(before))

@@ -1,0 +1,60 @@
+"""From samples to the independent units that are compared."""
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from statistics import median, quantiles
+from typing import TypeVar
+
+from harness.judge.comparison import Summary
+from harness.judge.rates import wilson
+from harness.model import Sample
+
+K = TypeVar("K", bound=Hashable)
+
+
+def round_log_ratios(before: Sample, after: Sample) -> list[float]:
+    """One ln(after/before) for every round measured in both: the median over the round's pairs, in order of rounds."""
+    old, new = _by_pair(before), _by_pair(after)
+    ratios = ((key[0], math.log(new[key]) - math.log(old[key])) for key in sorted(old.keys() & new.keys()))
+    return list(_medians(ratios).values())
+
+
+def round_logs(sample: Sample) -> list[float]:
+    """One ln(value) for every round: the median over the round's values."""
+    return list(_medians(zip(sample.rounds, map(math.log, sample.values), strict=True)).values())
+
+
+def unmatched(before: Sample, after: Sample) -> int:
+    """How many pairs were measured in one of the samples only."""
+    return len(_by_pair(before).keys() ^ _by_pair(after).keys())
+
+
+def summarise(sample: Sample) -> Summary | None:
+    """The sample in a line; None when it has no values, or some that are no numbers."""
+    values = sample.values
+    if not values or not all(map(math.isfinite, values)):
+        return None
+    if sample.metric.kind == "rate":
+        return _share(values)
+    q1, _, q3 = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+    return Summary(len(values), median(values), q1, q3)
+
+
+def _share(values: Sequence[float]) -> Summary | None:
+    if not set(values) <= {0, 1}:
+        return None
+    hits = int(sum(values))
+    return Summary(len(values), hits / len(values), *wilson(hits, len(values), alpha=0.05))
+
+
+def _by_pair(sample: Sample) -> dict[tuple[int, int], float]:
+    keys = zip(sample.rounds, sample.pairs, strict=True)
+    return _medians(zip(keys, sample.values, strict=True))
+
+
+def _medians(items: Iterable[tuple[K, float]]) -> dict[K, float]:
+    groups: defaultdict[K, list[float]] = defaultdict(list)
+    for key, value in items:
+        groups[key].append(value)
+    return {key: median(group) for key, group in groups.items()}

@@ -1,0 +1,99 @@
+"""From evidence to a verdict, and what to tell when there is none."""
+
+import math
+
+from harness.judge.comparison import Verdict
+from harness.judge.evidence import EQUIVALENCE, Evidence, margins
+from harness.judge.normal import quantile, two_sided
+from harness.judge.wording import describe_change, plural
+from harness.model import Metric
+
+_POWER = 0.95
+_FAR = 100
+"""More than so many times the units measured is no advice any more."""
+
+
+def direction(change: float, metric: Metric) -> Verdict:
+    """What a real ``change`` of this sign means for the metric."""
+    return Verdict.REGRESSED if (change > 0) == (metric.better == "lower") else Verdict.IMPROVED
+
+
+def judge(evidence: Evidence, metric: Metric) -> Verdict:
+    """A change, when the whole interval lies beyond the floor; unchanged, when all of it is too small to matter."""
+    floor, matters = margins(metric)
+    low, high = evidence.interval
+    if evidence.p_value <= evidence.alpha and (low > floor or high < -floor):
+        return direction(low, metric) if low > floor else direction(high, metric)
+    low, high = evidence.inner
+    return Verdict.UNCHANGED if -matters < low and high < matters else Verdict.INCONCLUSIVE
+
+
+def detectable(evidence: Evidence, metric: Metric) -> float | None:
+    """The smallest true change, upwards, that this evidence would have called with probability 95 %.
+
+    Floor + slack + (z(alpha) + z(95 %)) standard errors on the natural scale, the standard error read from the width of
+    the interval. None when no change, or none below 100 percentage points, would have been.
+    """
+    floor, _ = margins(metric)
+    half = _half(evidence.interval, evidence)
+    if not math.isfinite(half):
+        return None
+    z = two_sided(evidence.alpha)
+    change = evidence.reported(floor + evidence.slack + (z + quantile(_POWER)) * half / z)
+    return None if evidence.scale == "absolute" and change > 1 else change
+
+
+def explain_inconclusive(evidence: Evidence, metric: Metric) -> str:
+    """What is known, what would have been seen, and what would decide."""
+    parts = [_known(evidence, metric)]
+    visible = detectable(evidence, metric)
+    if visible is not None:
+        parts.append(f"a change of {describe_change(visible, metric.kind, evidence.scale)} would have been called")
+    parts.append(_advice(evidence, metric))
+    return "; ".join(part for part in parts if part)
+
+
+def _known(evidence: Evidence, metric: Metric) -> str:
+    """The narrowest interval that is not unbounded on both sides."""
+    for (low, high), alpha in ((evidence.interval, evidence.alpha), (evidence.inner, EQUIVALENCE)):
+        if math.isfinite(low) or math.isfinite(high):
+            ends = (describe_change(evidence.reported(end), metric.kind, evidence.scale) for end in (low, high))
+            return f"between {' and '.join(ends)} ({100 * (1 - alpha):.4g} % sure)"
+    return ""
+
+
+def _advice(evidence: Evidence, metric: Metric) -> str:
+    if evidence.units < evidence.fewest:
+        have = plural(evidence.units, evidence.unit)
+        return f"{have} cannot show any change within the error budget, it takes at least {evidence.fewest}"
+    if not evidence.paired:
+        return "measure both variants side by side in one session to decide"
+    needed = needed_units(evidence, metric)
+    if needed is None:
+        return "more has to happen to decide"
+    most = _FAR * evidence.units
+    if needed > most:
+        return f"more than {plural(most, evidence.unit)} would be needed to decide"
+    return f"about {plural(needed, evidence.unit)} would decide"
+
+
+def needed_units(evidence: Evidence, metric: Metric) -> int | None:
+    """About how many units would decide, if the estimate is right: intervals narrow with the root of their number.
+
+    Whichever comes first: that the interval at ``alpha`` leaves the floor behind, or that the inner one lies within the
+    smallest effect. None when neither can be foreseen.
+    """
+    floor, matters = margins(metric)
+    size = abs(evidence.value)
+    routes = (
+        (_half(evidence.interval, evidence), size - floor - evidence.slack),
+        (_half(evidence.inner, evidence), matters - evidence.slack - size),
+    )
+    factors = [(half / room) ** 2 for half, room in routes if room > 0 and math.isfinite(half)]
+    return max(evidence.units + 1, math.ceil(evidence.units * min(factors))) if factors else None
+
+
+def _half(interval: tuple[float, float], evidence: Evidence) -> float:
+    """Half the width that the data themselves cause."""
+    low, high = interval
+    return (high - low) / 2 - evidence.slack

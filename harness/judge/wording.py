@@ -1,0 +1,24 @@
+"""Short texts for reasons and warnings."""
+
+from harness.judge.comparison import Scale
+from harness.model import Kind
+from harness.units import format_change, three_digits
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """``text`` from somewhere else as one printable line of at most ``limit`` characters. Sinks still escape it."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * limit]).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def describe_change(change: float, kind: Kind, scale: Scale) -> str:
+    """A change with its sign: ``+8.0 %``, for a rate ``+2.1 points`` (of a percentage), for a count from zero ``+3``."""
+    if scale == "relative":
+        return format_change(change)
+    sign = "−" if change < 0 else "+"
+    return f"{sign}{abs(change) * 100:.1f} points" if kind == "rate" else f"{sign}{three_digits(abs(change))}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 round``, ``2 rounds``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
