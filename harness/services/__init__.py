@@ -1,0 +1,1 @@
+"""Services that come with the harness and run as programs of their own."""
