@@ -2,14 +2,14 @@
 
 Two halves, joined by a file:
 
-    configuration -> variants -> stack -> probes -> rounds -> journal      harness.measure: clocks, processes, sleeps
-                                                                 |
-    ========================  run file (JSON, versioned)  =======v=======  harness.files: a baseline is a kept run file
-                                                                 |
-              run x run -> statistics -> comparison -> verdict -> gate     harness.judge: pure, repeatable on any old file
-                                                  |
-                                                  v
-                       report: terminal, Markdown, HTML                    harness.report
+    configuration -> variants -> stack -> rounds -> journal              harness.measure: clocks, processes, sleeps
+                                                       |
+    ====================  run file (JSON, versioned)  =v=============    harness.files: a baseline is a kept run file
+                                                       |
+         run x run -> statistics -> comparison -> verdict -> gate        harness.judge: pure, on any old run file
+                                        |
+                                        v
+                       report: terminal, Markdown, HTML                  harness.report
 
 ``harness.model`` holds the nouns that all of them share; only ``harness.plugin`` and ``harness.cli`` know both halves.
 """

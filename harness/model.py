@@ -20,7 +20,7 @@ class Metric:
     """Base unit: ``s``, ``B``, ``1`` (a plain number), or any other symbol, printed as it is."""
     better: Better = "lower"
     kind: Kind = "noisy"
-    """``noisy``: positive and never twice the same, such as a time. ``count``: whole numbers >= 0, such as attempts.
+    """``noisy``: positive and never twice the same, as a time. ``count``: whole numbers >= 0, such as attempts.
     ``rate``: each value is one trial, 1 (it happened) or 0."""
     floor: float = 0.01
     """Changes below this never alarm. Relative (0.01 is 1 %); for a rate absolute (0.01 is one percentage point)."""
@@ -47,9 +47,9 @@ class Variant:
 class Sample:
     """All values of one metric of one variant in one scenario, in the order measured.
 
-    ``values[i]`` was measured in round ``rounds[i]``, pair ``pairs[i]``. The values of both variants with the same round
-    and pair were measured next to each other and form a pair; in a round both variants ran in fresh processes, so the
-    round is the unit of analysis.
+    ``values[i]`` was measured in round ``rounds[i]``, pair ``pairs[i]``. The values of both variants with the same
+    round and pair were measured next to each other and form a pair; in a round both variants ran in fresh processes, so
+    the round is the unit of analysis.
     """
 
     scenario: str
@@ -92,7 +92,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A scenario that could not be measured, or whose answer was wrong. Its text may come from the system under test."""
+    """A scenario that could not be measured, or whose answer was wrong; the system under test may have worded it."""
 
     scenario: str
     round: int

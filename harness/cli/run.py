@@ -1,0 +1,56 @@
+"""``harness run``: pytest on the project's scenarios, with the harness's options under shorter names."""
+
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from harness.cli.options import config_option, project_of, run_pytest
+
+
+@click.command("run")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--before", metavar="VARIANT", default="before", help="Variant to measure as before.")
+@click.option(
+    "--after", metavar="VARIANT", default="after", help="Variant to measure as after; the same one for an A/A run."
+)
+@click.option("-k", "expression", metavar="EXPR", help="Only scenarios that match, as pytest's -k.")
+@click.option("--rounds", type=click.IntRange(1), help="Rounds of every scenario, instead of its own number.")
+@click.option("--seed", type=int, help="Seed of the order; default: drawn and written down.")
+@click.option(
+    "--resume", metavar="SESSION", help="Finish a session that was cut short: its folder, its name or latest."
+)
+@click.option("--gate/--no-gate", default=True, help="Whether verdicts decide the exit code (default: they do).")
+@click.option("--strict", is_flag=True, help="An inconclusive gated metric fails too (exit code 11).")
+@config_option
+def command(
+    paths: tuple[Path, ...],
+    before: str,
+    after: str,
+    expression: str | None,
+    rounds: int | None,
+    seed: int | None,
+    resume: str | None,
+    *,
+    gate: bool,
+    strict: bool,
+    config: Path | None,
+) -> NoReturn:
+    """Measure both variants side by side, compare, report.
+
+    PATHS are scenario files or folders; default: those of the configuration. Plain `pytest PATHS` does the same.
+    """
+    project = project_of(config)
+    arguments = [str(path) for path in paths or project.scenarios]
+    arguments += ["--harness-config", str(project.file)]
+    arguments += ["--harness-before", before, "--harness-after", after]
+    for name, value in (
+        ("-k", expression),
+        ("--harness-rounds", rounds),
+        ("--harness-seed", seed),
+        ("--harness-resume", resume),
+    ):
+        if value is not None:
+            arguments += [name, str(value)]
+    arguments += [flag for flag, on in (("--harness-no-gate", not gate), ("--harness-strict", strict)) if on]
+    run_pytest(arguments)

@@ -1,0 +1,141 @@
+"""Find, read and check a configuration; mistakes become one line each that name file, key, found and allowed."""
+
+import difflib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from harness.configuration.schema import Configuration, GatePolicy, MetricOverride, Override, Rounds, Service, System
+from harness.errors import ExitCode, HarnessError
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A checked configuration and the folders that its paths are relative to."""
+
+    file: Path
+    configuration: Configuration
+    system: System
+    system_folder: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the configuration file."""
+        return self.file.parent
+
+    @property
+    def reports(self) -> Path:
+        """The folder of results."""
+        return self.folder / self.configuration.reports
+
+    @property
+    def scenarios(self) -> tuple[Path, ...]:
+        """The folders in which scenarios are looked for."""
+        return tuple(self.folder / path for path in self.configuration.scenarios)
+
+
+def find(start: Path) -> Path:
+    """The nearest ``harness.toml``, or ``pyproject.toml`` with a ``[tool.harness]`` table, from ``start`` upwards."""
+    for folder in (start, *start.parents):
+        if (folder / "harness.toml").is_file():
+            return folder / "harness.toml"
+        pyproject = folder / "pyproject.toml"
+        if pyproject.is_file() and "harness" in _toml(pyproject).get("tool", {}):
+            return pyproject
+    message = f"no configuration: neither harness.toml nor pyproject.toml with [tool.harness] in {start} or above"
+    raise HarnessError(message, ExitCode.USAGE)
+
+
+def load(file: Path) -> Project:
+    """Read and check the configuration in ``file``; every mistake ends in a HarnessError with exit code 4."""
+    file = file.resolve()
+    table = _toml(file)
+    if file.name == "pyproject.toml":
+        table = table.get("tool", {}).get("harness", {})
+    configuration = _checked(Configuration, table, file)
+    system, system_file = configuration.system, file
+    if isinstance(system, str):
+        system_file = (file.parent / system).resolve()
+        system = _checked(System, _toml(system_file), system_file)
+    _check_references(system, system_file)
+    return Project(file, configuration, system, system_file.parent)
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise HarnessError(f"{file}: cannot be read: {error.strerror}", ExitCode.USAGE) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HarnessError(f"{file}: not valid TOML: {error}", ExitCode.USAGE) from None
+
+
+def _checked(model: type[_Model], table: dict[str, Any], file: Path) -> _Model:
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        lines = "\n".join(_mistake(entry, file) for entry in error.errors() if not _noise(entry))
+        raise HarnessError(lines, ExitCode.USAGE) from None
+
+
+def _noise(entry: Any) -> bool:
+    """`system` may be a path or a table; when a table is there, "not a string" is no news."""
+    return entry["loc"] == ("system", "str") and isinstance(entry["input"], dict)
+
+
+def _mistake(entry: Any, file: Path) -> str:
+    location = [part for part in map(str, entry["loc"]) if part not in ("System", "str", "[key]")]
+    key = ".".join(location)
+    if entry["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(location[-1], _known_keys(), n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        return f"{file}: {key}: unknown key{hint}"
+    if entry["type"] == "missing":
+        return f"{file}: {key}: missing"
+    return f"{file}: {key}: {entry['msg'].lower()}, found {entry['input']!r:.80}"
+
+
+def _known_keys() -> set[str]:
+    models = (Configuration, System, Service, Override, Rounds, GatePolicy, MetricOverride)
+    return {name for model in models for name in model.model_fields}
+
+
+def _check_references(system: System, file: Path) -> None:
+    names = sorted(system.services)
+    for name, service in system.services.items():
+        for need in service.needs:
+            if need not in system.services:
+                raise _unknown_service(file, f"services.{name}.needs", need, names)
+            if service.lifetime == "session" and system.services[need].lifetime == "round":
+                message = f"{file}: services.{name}.needs: lives a session but needs {need}, which lives a round"
+                raise HarnessError(message, ExitCode.USAGE)
+    for variant, overrides in system.variants.items():
+        for service_name in overrides:
+            if service_name not in system.services:
+                raise _unknown_service(file, f"variants.{variant}", service_name, names)
+    start_order(system, file)
+
+
+def _unknown_service(file: Path, key: str, found: str, allowed: list[str]) -> HarnessError:
+    return HarnessError(f"{file}: {key}: no service {found!r}; there are {', '.join(allowed)}", ExitCode.USAGE)
+
+
+def start_order(system: System, file: Path) -> tuple[str, ...]:
+    """The services in an order in which each comes after those it needs; a circle is a HarnessError."""
+    order: list[str] = []
+    waiting = dict(system.services)
+    while waiting:
+        free = [name for name, service in waiting.items() if set(service.needs) <= set(order)]
+        if not free:
+            message = f"{file}: services: {', '.join(sorted(waiting))} need each other in a circle"
+            raise HarnessError(message, ExitCode.USAGE)
+        for name in free:
+            order.append(name)
+            del waiting[name]
+    return tuple(order)

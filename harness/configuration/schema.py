@@ -1,0 +1,115 @@
+"""What a configuration may say. The models are the documentation: every key stands here with its meaning."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _environment_text(value: object) -> object:
+    """TOML numbers and booleans are welcome as settings; the environment holds text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    return value
+
+
+Setting = Annotated[str, BeforeValidator(_environment_text)]
+Settings = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Setting]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+HttpPath = Annotated[str, Field(pattern=r"^/")]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Table(BaseModel):
+    """A TOML table: unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Service(Table):
+    """One thing that runs.
+
+    ``command`` and ``settings`` may name ``{python}``, ``{host}``, ``{port}``, ``{data}`` (a folder of its own),
+    ``{secret}`` (a random password of the session) and the addresses of services: ``{clickhouse.host}``,
+    ``{clickhouse.port}``, ``{clickhouse.url}``. A brace is doubled to be itself.
+    """
+
+    command: tuple[str, ...] = Field(min_length=1)
+    directory: str = "."
+    """Working folder, relative to the file that says it."""
+    settings: Settings = Field(default_factory=dict)
+    """Environment variables of the service."""
+    needs: tuple[Name, ...] = ()
+    """Services that have to be ready before this one is started."""
+    lifetime: Literal["round", "session"] = "round"
+    """``round``: restarted in every round, its start-up is measured. ``session``: started once, for backing stores."""
+    live: HttpPath | None = None
+    """Answers 200 as soon as the process serves requests."""
+    ready: HttpPath
+    """Answers 200 once the service can do its work."""
+    first_answer: HttpPath | None = None
+    """A real request; its first 200 ends the start-up."""
+    ready_within: Seconds = 30.0
+    settles_within: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """How long to wait for the mark ``settled`` (background work done) after the first answer; 0: do not wait."""
+    stop_within: Seconds = 5.0
+    """Time for an orderly stop (SIGTERM) before the process is killed."""
+
+
+class Override(Table):
+    """What a variant changes of a service."""
+
+    settings: Settings = Field(default_factory=dict)
+    command: tuple[str, ...] | None = None
+
+
+class Rounds(Table):
+    """How much to measure."""
+
+    planned: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Rounds of a scenario that does not say its own number."""
+
+
+class GatePolicy(Table):
+    """When a session fails; see docs/method.md."""
+
+    error_budget: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+    """Probability that a session without any change raises an alarm; split over the gated metrics."""
+    between_sessions: Annotated[float, Field(ge=1, le=100)] = 2.0
+    """Factor by which the same work may differ between two sessions on one machine."""
+    strict: bool = False
+    """True: an inconclusive gated metric fails with its own exit code."""
+    allow_missing: tuple[str, ...] = ()
+    """Patterns of ``scenario:metric`` that may be missing on one side, such as ``analytics/*:cost``."""
+
+
+class MetricOverride(Table):
+    """What a project decides otherwise than the scenario's author; key: a pattern of ``scenario:metric``."""
+
+    floor: Annotated[float, Field(ge=0, lt=10)] | None = None
+    smallest_effect: Annotated[float, Field(gt=0, lt=10)] | None = None
+    gated: bool | None = None
+
+
+class System(Table):
+    """The system under test."""
+
+    services: dict[Name, Service] = Field(min_length=1)
+    variants: dict[Name, dict[Name, Override]] = Field(min_length=1)
+    notes: tuple[str, ...] = ()
+    """Facts that every report has to name; ``{backend.TIME_SCALE}`` is replaced by that setting of that service."""
+
+
+class Configuration(Table):
+    """``[tool.harness]`` of a pyproject.toml, or the whole of a harness.toml."""
+
+    system: str | System
+    """The system itself, or the path of a TOML file that holds it."""
+    scenarios: tuple[str, ...] = ("scenarios",)
+    """Where ``harness run`` looks for scenarios."""
+    reports: str = "reports"
+    """Where results go: ``out/`` (sessions) and ``baselines/`` below it."""
+    rounds: Rounds = Field(default_factory=Rounds)
+    gate: GatePolicy = Field(default_factory=GatePolicy)
+    metrics: dict[str, MetricOverride] = Field(default_factory=dict)

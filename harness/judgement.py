@@ -1,0 +1,70 @@
+"""From two runs to everything that is told about them: comparisons, gate, view, report files."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.configuration.schema import GatePolicy
+from harness.files.atomic import write_atomically
+from harness.judge.compare import compare_runs
+from harness.judge.comparison import Comparison
+from harness.judge.gate import Gate, decide
+from harness.judge.policy import Policy
+from harness.model import Run
+from harness.report import html, markdown, terminal
+from harness.report.view import ReportView, build_view
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Two runs and what is to be said of them."""
+
+    before: Run
+    after: Run
+    comparisons: Sequence[Comparison]
+    gate: Gate
+    view: ReportView
+
+
+def policy_from(table: GatePolicy, *, strict: bool = False) -> Policy:
+    """The judge's policy as the configuration has it; ``strict`` can only make it stricter."""
+    return Policy(
+        error_budget=table.error_budget,
+        between_sessions=table.between_sessions,
+        strict=table.strict or strict,
+        allow_missing=table.allow_missing,
+    )
+
+
+def judge(before: Run, after: Run, policy: Policy) -> Judgement:
+    """Compare, decide and lay out. Pure."""
+    comparisons = compare_runs(before, after, policy)
+    gate = decide(comparisons, before, after, policy)
+    return Judgement(before, after, comparisons, gate, build_view(before, after, comparisons, gate))
+
+
+def write_reports(judgement: Judgement, folder: Path) -> tuple[Path, Path]:
+    """Write ``report.md`` and ``report.html`` into ``folder``; their paths."""
+    paths = folder / "report.md", folder / "report.html"
+    write_atomically(paths[0], markdown.render(judgement.view).encode())
+    write_atomically(paths[1], html.render(judgement.view).encode())
+    return paths
+
+
+def to_terminal(judgement: Judgement, *, width: int, color: bool) -> str:
+    """The table for a terminal of ``width`` columns."""
+    return terminal.render(judgement.view, width=width, color=color)
+
+
+def verdict_line(judgement: Judgement) -> str:
+    """One line for machines: ``HARNESS-VERDICT {json}``."""
+    gate = judgement.gate
+    verdict = {
+        "session": judgement.after.session,
+        "exit_code": int(gate.exit_code),
+        "compared": gate.compared,
+        "expected": gate.expected,
+        "verdicts": {f"{c.scenario}:{c.metric.name}": c.verdict.value for c in judgement.comparisons},
+    }
+    return f"HARNESS-VERDICT {json.dumps(verdict, ensure_ascii=True)}"

@@ -1,0 +1,146 @@
+"""One service as a local process: start it, read its marks, ask the kernel what it used, stop it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness import marks
+from harness.errors import HarnessError
+from harness.measure.watchdog import Watchdog
+
+MAX_LOG = 16 * 2**20
+"""Bytes kept of one service's log."""
+_TAIL_LINES = 20
+
+
+class ServiceProcess:
+    """A running process in a process group of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        settings: Mapping[str, str],
+        log: Path,
+        watchdog: Watchdog,
+    ) -> None:
+        """Start ``command``; raises HarnessError when it cannot be started. ``created`` and ``started`` are monotonic
+        times in seconds, just before and after the start."""
+        self.name = name
+        self._watchdog = watchdog
+        self._marks: dict[str, int] = {}
+        self._changed = threading.Condition()
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self.created = time.monotonic()
+        try:
+            self._popen = subprocess.Popen(
+                list(command),
+                cwd=folder,
+                env=_environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HarnessError(f"{name}: cannot start {command[0]!r} in {folder}: {error.strerror}") from None
+        self.started = time.monotonic()
+        self.pid = self._popen.pid
+        watchdog.started(self.pid)
+        self._reader = threading.Thread(target=self._read, args=(log,), name=f"log of {name}", daemon=True)
+        self._reader.start()
+
+    def _read(self, log: Path) -> None:
+        assert self._popen.stdout is not None
+        written = 0
+        with log.open("ab", buffering=0) as file:
+            for line in self._popen.stdout:
+                if written < MAX_LOG:
+                    written += file.write(line)
+                self._notice(line.decode("utf-8", "backslashreplace").rstrip())
+        with self._changed:
+            self._changed.notify_all()
+
+    def _notice(self, line: str) -> None:
+        mark = marks.parse(line)
+        with self._changed:
+            if mark is None:
+                self._tail.append(line)
+            else:
+                self._marks.setdefault(*mark)
+                self._changed.notify_all()
+
+    def marks(self) -> dict[str, float]:
+        """The marks seen so far: name -> monotonic time in seconds."""
+        with self._changed:
+            return {name: at / 1e9 for name, at in self._marks.items()}
+
+    def wait_for_mark(self, name: str, within: float) -> bool:
+        """Wait for a mark for up to ``within`` seconds; False when it did not come or the process ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: name in self._marks or not self._reader.is_alive(), within)
+            return name in self._marks
+
+    def check_alive(self) -> None:
+        """Raise a HarnessError that names the cause and the last log lines if the process has ended."""
+        code = self._popen.poll()
+        if code is None:
+            return
+        self._reader.join(1.0)
+        cause = f"exited with code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+        after = time.monotonic() - self.created
+        with self._changed:
+            lines = "".join(f"\n    {line:.300}" for line in self._tail)
+        raise HarnessError(f"{self.name} {cause} after {after:.1f} s; its last lines:{lines or ' none'}")
+
+    def cpu_seconds(self) -> float | None:
+        """Processor time used so far by all threads of the process, in seconds; None where the kernel does not tell.
+
+        Reads the process's CPU clock (clock_getcpuclockid(3)), which counts nanoseconds and keeps ended threads.
+        """
+        try:
+            return time.clock_gettime(_process_clock(self.pid))
+        except OSError:
+            return None
+
+    def peak_memory(self) -> float | None:
+        """Largest resident set so far, in bytes; None where /proc does not tell."""
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines():
+                if line.startswith("VmHWM:"):
+                    return float(line.split()[1]) * 1024
+        return None
+
+    def stop(self, within: float) -> None:
+        """Ask for an orderly stop, kill the whole group after ``within`` seconds."""
+        if self._popen.poll() is None:
+            self._popen.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(within)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
+        self._watchdog.gone(self.pid)
+        self._reader.join(2.0)
+        assert self._popen.stdout is not None
+        if not self._reader.is_alive():
+            self._popen.stdout.close()
+
+
+def _process_clock(pid: int) -> int:
+    """The id of a process's CPU clock, as Linux's MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) makes it."""
+    return (~pid << 3) | 2
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """What a service sees: its settings and what any program needs, nothing else of the caller's environment."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
+    return {name: os.environ[name] for name in kept if name in os.environ} | dict(settings)

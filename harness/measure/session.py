@@ -1,0 +1,212 @@
+"""One measuring session: a folder, a journal, two stacks, their rounds - and run files at the end, however it ends."""
+
+import contextlib
+import hashlib
+import json
+import secrets
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from harness.configuration.load import Project
+from harness.configuration.placeholders import fill
+from harness.errors import ExitCode, HarnessError
+from harness.files.assemble import runs_from, start_of
+from harness.files.journal import Journal, JournalContents, read_journal
+from harness.files.records import End, Failed, Resumed, RoundDone, SessionStart, Value
+from harness.files.runfile import write_run
+from harness.files.sessions import new_session_folder
+from harness.measure.environment import environment
+from harness.measure.recorder import Recorder
+from harness.measure.rounds import Progress, Rounds, Scenario
+from harness.measure.stack import LocalStack
+from harness.measure.watchdog import Watchdog
+from harness.model import SIDES, Failure, Run, Side, State, Variant
+
+JOURNAL = "journal.jsonl"
+LOGS = "logs"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to measure."""
+
+    project: Project
+    scenarios: Sequence[Scenario]
+    origins: Mapping[Side, str]
+    """Which variant of the configuration stands on each side; the same on both for an A/A run."""
+    seed: int | None = None
+    """None: drawn, and written down."""
+    resume: Path | None = None
+    """The folder of a session that was cut short, to be finished."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """What a session left."""
+
+    folder: Path
+    before: Run
+    after: Run
+    errors: Mapping[str, Exception] = field(default_factory=dict)
+    """Scenario -> the first exception that it raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """Where a session starts from: nothing, or the journal of one that was cut short."""
+
+    folder: Path
+    journal: Journal
+    seed: int
+    first_round: int = 0
+    rounds_done: int = 0
+
+
+def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measured, BaseException | None]:
+    """Measure; returns what was measured and what cut it short: None, KeyboardInterrupt (also for SIGTERM and SIGHUP)
+    or a HarnessError. Everything that was measured is in the run files in each case."""
+    with contextlib.ExitStack() as cleanup:
+        watchdog = cleanup.enter_context(Watchdog())
+        data = Path(tempfile.mkdtemp(prefix="harness-"))
+        watchdog.folder(str(data))
+        stacks = _stacks(request, data, watchdog)
+        beginning = _begin(request, [stacks[side].variant for side in SIDES])
+        for stack in stacks.values():
+            stack.logs = beginning.folder / LOGS
+        journal = cleanup.enter_context(beginning.journal)
+        rounds = Rounds(
+            stacks, request.scenarios, Recorder(journal, request.project.configuration.metrics), beginning.seed, tell
+        )
+        cut_short: BaseException | None = None
+        try:
+            with _signals_interrupt(), _running(stacks.values()):
+                rounds.run(beginning.first_round, beginning.rounds_done)
+        except (KeyboardInterrupt, HarnessError) as error:
+            cut_short = error
+        _end(journal, cut_short)
+    before, after = finish(beginning.folder)
+    return Measured(beginning.folder, before, after, rounds.errors), cut_short
+
+
+def finish(folder: Path) -> tuple[Run, Run]:
+    """Build the run files of a session from its journal; also for a session that was killed."""
+    runs = runs_from(read_journal(folder / JOURNAL))
+    for run in runs:
+        write_run(run, folder / f"{run.variant.name}.json")
+    return runs
+
+
+def _stacks(request: Request, data: Path, watchdog: Watchdog) -> dict[Side, LocalStack]:
+    secret = secrets.token_urlsafe(18)
+    return {
+        side: LocalStack(request.project, side, request.origins[side], folder=data, secret=secret, watchdog=watchdog)
+        for side in SIDES
+    }
+
+
+@contextlib.contextmanager
+def _running(stacks: Iterable[LocalStack]) -> Iterator[None]:
+    with contextlib.ExitStack() as stop:
+        for stack in stacks:
+            stop.callback(stack.close)
+            stack.open()
+        yield
+
+
+def _end(journal: Journal, cut_short: BaseException | None) -> None:
+    state: State = "complete" if cut_short is None else "interrupted"
+    if isinstance(cut_short, HarnessError):
+        journal.write(Failed(None, Failure("session", -1, str(cut_short)[:2000])))
+    journal.write(End(state))
+    journal.sync()
+
+
+def _begin(request: Request, variants: list[Variant]) -> _Beginning:
+    if request.resume is not None:
+        return _resumed(request.resume, _identity(request, variants))
+    folder = new_session_folder(request.project.reports / "out")
+    (folder / LOGS).mkdir()
+    seed = secrets.randbelow(2**31) if request.seed is None else request.seed
+    journal = Journal.create(folder / JOURNAL)
+    start = SessionStart(
+        session=folder.name,
+        started=_now(),
+        seed=seed,
+        variants=(variants[0], variants[1]),
+        environment=environment(request.project.folder, "local"),
+        notes=_notes(request.project, variants),
+        plan={scenario.id: scenario.rounds for scenario in request.scenarios},
+        identity=_identity(request, variants),
+    )
+    journal.write(start)
+    journal.sync()
+    return _Beginning(folder, journal, seed)
+
+
+def _resumed(folder: Path, identity: str) -> _Beginning:
+    contents = read_journal(folder / JOURNAL)
+    start = start_of(contents)
+    if start.identity != identity:
+        message = f"{folder}: was measured with other variants, settings or scenarios; it cannot be resumed with these"
+        raise HarnessError(message, ExitCode.INTEGRITY)
+    if _last_state(contents) == "complete":
+        raise HarnessError(f"{folder}: is complete, there is nothing to resume", ExitCode.USAGE)
+    journal = Journal.reopen(folder / JOURNAL)
+    journal.write(Resumed(_now()))
+    rounds = [record.round for record in contents.records if isinstance(record, Value | RoundDone)]
+    done = sum(isinstance(record, RoundDone) for record in contents.records)
+    return _Beginning(folder, journal, start.seed, max(rounds, default=-1) + 1, done)
+
+
+def _last_state(contents: JournalContents) -> State | None:
+    ends = [record.state for record in contents.records if isinstance(record, End)]
+    return ends[-1] if ends else None
+
+
+def _identity(request: Request, variants: Sequence[Variant]) -> str:
+    """What has to be the same for a session to be resumed, as a hash."""
+    scenarios = [(s.id, s.rounds, s.pairs, s.warmup) for s in request.scenarios]
+    text = json.dumps([[asdict(variant) for variant in variants], sorted(scenarios)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _notes(project: Project, variants: Sequence[Variant]) -> tuple[str, ...]:
+    """The system's notes with the settings filled in; said once when both variants agree."""
+    notes: list[str] = []
+    for variant in variants:
+        values = {
+            f"{service}.{name}": value
+            for service, settings in variant.settings.items()
+            for name, value in settings.items()
+        }
+        notes += [fill(note, values, f"{project.file}: notes") for note in project.system.notes]
+    return tuple(dict.fromkeys(notes))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@contextlib.contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the session in order, as Ctrl-C does; SIGINT too when the parent shell had it ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    previous = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

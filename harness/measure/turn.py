@@ -1,0 +1,119 @@
+"""What a scenario is given: one variant, running, for one turn."""
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.files.records import Predicted, Record, Traced
+from harness.measure.recorder import Recorder
+from harness.measure.stack import RunningService, Stack
+from harness.measure.startup import Startup
+from harness.model import Mark, Metric, Prediction, Side, Trace, Variant
+
+Clock = Callable[[], float]
+"""Monotonic seconds."""
+
+
+@dataclass(slots=True)
+class Timing:
+    """How long a timed block took; known when the block has ended."""
+
+    seconds: float = 0.0
+    cpu: float | None = None
+    """Processor seconds of the timed service; None when they are not known."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a scenario did once for a stack, kept over its turns."""
+
+    done: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Turn:
+    """One call of a scenario on one variant.
+
+    What a turn records is written when the scenario returns, so that nothing is written inside a timed block and a
+    scenario whose check fails leaves no value behind.
+    """
+
+    scenario: str
+    stack: Stack
+    round: int
+    pair: int
+    warmup: bool
+    """True: nothing is recorded."""
+    random: random.Random
+    """The same sequence on both variants, another one in each pair."""
+    startups: Mapping[str, Startup]
+    recorder: Recorder
+    memory: Memory
+    clock: Clock = time.monotonic
+    _records: list[Record] = field(default_factory=list)
+
+    @property
+    def side(self) -> Side:
+        """``before`` or ``after``."""
+        return self.stack.variant.name
+
+    @property
+    def variant(self) -> Variant:
+        """The variant that runs."""
+        return self.stack.variant
+
+    def service(self, name: str) -> RunningService:
+        """A running service, as an HTTP client: ``turn.service("backend").get("/health")``."""
+        return self.stack.service(name)
+
+    def setting(self, service: str, name: str) -> str:
+        """What ``service`` was started with; KeyError when it has no such setting."""
+        return self.variant.settings[service][name]
+
+    def startup(self, service: str) -> Startup:
+        """How ``service`` came up in this round."""
+        return self.startups[service]
+
+    @contextlib.contextmanager
+    def timed(self, metric: Metric, cpu: Metric | None = None, of: str | None = None) -> Iterator[Timing]:
+        """Record the seconds that the block takes as ``metric``, the processor seconds of service ``of`` as ``cpu``."""
+        service = self.service(of) if of is not None else None
+        timing = Timing()
+        used = service.cpu_seconds() if service else None
+        start = self.clock()
+        yield timing
+        timing.seconds = self.clock() - start
+        used_after = service.cpu_seconds() if service else None
+        self.record(metric, timing.seconds)
+        if used is not None and used_after is not None:
+            timing.cpu = used_after - used
+            if cpu is not None:
+                self.record(cpu, timing.cpu)
+
+    def record(self, metric: Metric, value: float) -> None:
+        """Record a value of ``metric`` in its base unit; ValueError when the metric cannot have it."""
+        if not self.warmup:
+            self._records.append(
+                self.recorder.value(self.side, self.scenario, metric, round=self.round, pair=self.pair, value=value)
+            )
+
+    def predict(self, metric: Metric, low: float, high: float, about: str) -> None:
+        """State that ``metric`` of this variant should lie in [low, high]; the report shows both side by side."""
+        if not self.warmup:
+            self._records.append(Predicted(self.side, Prediction(self.scenario, metric.name, low, high, about)))
+
+    def trace(self, name: str, marks: Sequence[Mark]) -> None:
+        """Keep what happened when in this turn, for a picture; the first pair of each round is kept."""
+        if not self.warmup and self.pair == 0:
+            self._records.append(Traced(self.side, Trace(self.scenario, name, self.round, tuple(marks))))
+
+    def once(self, key: str, action: Callable[[], object]) -> None:
+        """Do ``action`` the first time that a turn on this variant asks for ``key``, such as filling a table."""
+        if key not in self.memory.done:
+            self.memory.done[key] = action()
+
+    def finish(self) -> None:
+        """Write what was recorded; the harness calls it after the scenario has returned."""
+        self.recorder.write(*self._records)

@@ -1,0 +1,81 @@
+"""Outlives the harness: a child process that kills what is left when the harness dies, however it dies.
+
+The harness holds the writing end of the child's standard input and tells it, a line each, which process groups
+(``+123`` started, ``-123`` gone) and which temporary folder (``folder PATH``) are its own. When the pipe ends, the
+child kills the groups that are left and removes the folders. It is in a session of its own, so that no signal meant
+for the harness reaches it.
+"""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+
+class Watchdog:
+    """The harness's end of the pipe."""
+
+    def __init__(self) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, start_new_session=True, text=True
+        )
+
+    def started(self, group: int) -> None:
+        """A process group is ours from now on."""
+        self._tell(f"+{group}")
+
+    def gone(self, group: int) -> None:
+        """A process group has ended."""
+        self._tell(f"-{group}")
+
+    def folder(self, path: str) -> None:
+        """A temporary folder is ours: it is removed at the end."""
+        self._tell(f"folder {path}")
+
+    def _tell(self, line: str) -> None:
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.write(line + "\n")
+            self._child.stdin.flush()
+
+    def close(self) -> None:
+        """Let the watchdog do its last work and wait for it."""
+        assert self._child.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.close()
+        self._child.wait(timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+
+def _watch(lines: Iterable[str]) -> None:
+    groups: dict[int, None] = {}
+    folders = []
+    for line in lines:
+        text = line.rstrip("\n")
+        if text.startswith("folder "):
+            folders.append(text.removeprefix("folder "))
+        elif text.startswith("+"):
+            groups[int(text[1:])] = None
+        elif text.startswith("-"):
+            groups.pop(int(text[1:]), None)
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    _watch(sys.stdin)
