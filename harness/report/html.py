@@ -1,12 +1,11 @@
 """The report as one HTML file that needs nothing else: no script, no network, pictures inside."""
 
 from collections.abc import Callable
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report import svg, wording
+from harness.report import charts, traces, wording
 from harness.report.escape import visible
 from harness.report.view import ReportView
 
@@ -21,10 +20,14 @@ def render(view: ReportView) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pictures = (svg.change_bar, svg.startup, svg.timeline, svg.distribution, svg.drawn_order)
+    pictures = (charts.change_bar, charts.distribution, charts.drawn_order, traces.startup, traces.timeline)
     environment.filters.update({draw.__name__: _drawing(draw) for draw in pictures})
     return environment.get_template("report.html").render(
-        view=view, definitions=wording.DEFINITIONS, symbols=wording.SYMBOLS, axis=Markup(svg.change_axis())
+        view=view,
+        has_values=charts.has_values,
+        definitions=wording.DEFINITIONS,
+        symbols=wording.SYMBOLS,
+        axis=_drawing(charts.change_axis)(),
     )
 
 
@@ -33,5 +36,5 @@ def _shown(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _drawing(draw: Callable[[Any], str]) -> Callable[[Any], Markup]:
-    return lambda drawn: Markup(draw(drawn))  # noqa: S704 - svg escapes all that it writes
+def _drawing(draw: Callable[..., str]) -> Callable[..., Markup]:
+    return lambda *drawn: Markup(draw(*drawn))  # noqa: S704 - harness.report.svg escapes all that it writes

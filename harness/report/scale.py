@@ -28,7 +28,7 @@ def ticks(low: float, high: float, about: int = 4) -> list[float]:
 
 
 def time_limit(times: Sequence[float]) -> float:
-    """Where a time axis ends so that the early marks can be read: late ones that dwarf the rest are left outside."""
+    """Where a time axis ends so that the early ``times`` can be read: late ones that dwarf the rest stay outside."""
     ordered = sorted(times)
     while len(ordered) > 2 and ordered[-1] > 4 * ordered[-2] > 0:
         ordered.pop()

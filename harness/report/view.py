@@ -184,10 +184,9 @@ def _counts(rows: Iterable[Row]) -> tuple[tuple[Verdict, int], ...]:
 
 def _gate(gate: Gate) -> str:
     name = gate.exit_code.name.lower().replace("_", " ")
-    compared = f"compared {gate.compared} of {gate.expected}"
-    headline = _line(gate.headline)
-    tail = headline if compared.lower() in headline.lower() else f"{compared}; {headline}"
-    return f"exit {int(gate.exit_code)} ({name}): {tail}"
+    compared, headline = f"compared {gate.compared} of {gate.expected}", _line(gate.headline)
+    tail = headline if compared in headline else f"{headline} · {compared}"
+    return f"exit {int(gate.exit_code)} ({name}). Gated: {tail}"
 
 
 def _row(comparison: Comparison, before: Run, after: Run) -> Row:
@@ -277,7 +276,7 @@ def _same_variant(before: Run, after: Run) -> bool:
 
 
 def _facts(before: Run, after: Run, comparisons: Sequence[Comparison]) -> tuple[tuple[str, str], ...]:
-    levels = sorted({c.effect.level for c in comparisons if c.effect})
+    levels = sorted({c.effect.level for c in comparisons if c.effect and c.effect.level < 1})
     facts = {
         "before": (before.variant.origin,),
         "after": (after.variant.origin,),
@@ -286,7 +285,7 @@ def _facts(before: Run, after: Run, comparisons: Sequence[Comparison]) -> tuple[
         "rounds": (str(before.rounds), str(after.rounds)),
         "seed": (str(before.seed), str(after.seed)),
         "state": (before.state, after.state),
-        "intervals": tuple(wording.level(x) for x in dict.fromkeys((*levels[:1], *levels[-1:]))) or ("none",),
+        "intervals": tuple(wording.level(x) for x in dict.fromkeys((*levels[:1], *levels[-1:]))) or ("–",),
     }
     return tuple((label, shorten(" / ".join(dict.fromkeys(values)), 260)) for label, values in facts.items())
 

@@ -27,7 +27,7 @@ DEFINITIONS = {
     Verdict.INVALID: "the measurement cannot be trusted",
     Verdict.INCONCLUSIVE: "too little evidence to call",
     Verdict.IMPROVED: "the whole interval is better by more than the floor",
-    Verdict.UNCHANGED: "the whole interval lies within the smallest effect that matters",
+    Verdict.UNCHANGED: "shown to be smaller than the smallest effect that matters",
 }
 
 _BY_UNIT = {"s": ("{} takes less time", "{} takes more time"), "B": ("less {}", "more {}")}
@@ -46,13 +46,15 @@ def change(value: float, metric: Metric, scale: Scale) -> str:
     if scale == "relative":
         return format_change(value)
     if metric.kind == "rate":
-        return format_change(value).replace(" %", " pp") if abs(value) < 9 else f"{100 * value:+.0f} pp"
+        return format_change(value).replace(" %", " points")
     sign = "−" if value < 0 else "+"
     return f"{sign}{amount(abs(value), metric)}"
 
 
 def estimate(effect: Estimate, metric: Metric, scale: Scale) -> str:
-    """A change inside its interval, such as ``−48.9 % [−49.8, −47.0]``."""
+    """A change inside its interval, such as ``−48.9 % [−49.8, −47.0]``; an exact one (level 1) without."""
+    if effect.level == 1:
+        return f"{change(effect.value, metric, scale)} exactly"
     value, low, high = (change(x, metric, scale) for x in (effect.value, effect.low, effect.high))
     symbol = value.rpartition(" ")[2]
     if all(text.endswith(f" {symbol}") for text in (value, low, high)):
@@ -62,7 +64,7 @@ def estimate(effect: Estimate, metric: Metric, scale: Scale) -> str:
 
 def rule(metric: Metric) -> tuple[str, str]:
     """Floor and smallest effect that matters, such as ``("±1 %", "±5 %")``."""
-    symbol = "pp" if metric.kind == "rate" else "%"
+    symbol = "points" if metric.kind == "rate" else "%"
     return f"±{three_digits(100 * metric.floor)} {symbol}", f"±{three_digits(100 * metric.smallest_effect)} {symbol}"
 
 
@@ -74,8 +76,8 @@ def probability(p_value: float | None) -> str:
 
 
 def level(value: float) -> str:
-    """The level of an interval as a percentage, never rounded up to 100."""
-    return f"{math.floor(value * 1e6 + 1e-6) / 1e4:g} %"
+    """The level of an interval as a percentage, never rounded up to 100; an exact effect has level 1."""
+    return "exact" if value == 1 else f"{math.floor(value * 1e6 + 1e-6) / 1e4:g} %"
 
 
 def meaning(comparison: Comparison) -> str:

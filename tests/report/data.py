@@ -93,7 +93,8 @@ def _comparison(row: _Row, before: Summary | None, after: Summary | None) -> Com
         change = after.median - before.median if scale == "absolute" else after.median / before.median - 1
         half = 0.24 if scale == "absolute" else spread * (1 + change)
         low = max(change - half, -1.0)
-        effect = Estimate(change, low, min(change + half, 1.0) if scale == "absolute" else change + half, 0.9996)
+        level = 1.0 if metric.kind == "count" else 0.9996
+        effect = Estimate(change, low, min(change + half, 1.0) if scale == "absolute" else change + half, level)
     reason = {
         Verdict.MISSING: "before: the backend has no analyze_performance_metrics",
         Verdict.INCOMPARABLE: "the clients had different timeouts",
@@ -217,14 +218,17 @@ def comparisons(before: Run, after: Run, table: Sequence[_Row] | None = None) ->
 
 
 GATE = Gate(
-    ExitCode.REGRESSED, 15, 19, "3 regressed, 2 missing, 1 incomparable, 1 invalid, 2 inconclusive, 6 improved, 4 unchanged",
+    ExitCode.ENVIRONMENT,
+    15,
+    19,
+    "3 regressed · 2 missing · 1 incomparable · 1 invalid · 2 inconclusive · 6 improved · 4 unchanged · compared 15 of 19",
     (
-        "retry/fails_twice answered regressed: −100 pp",
-        "retry/slow_but_healthy answered regressed: −91.7 pp",
-        "analytics/summary[100000] cost regressed: +491 %",
-        "4 of 19 gated metrics could not be judged",
+        "analytics/cost[1000000] failed 1 time in before: no attribute 'analyze_performance_metrics'",
+        "missing: analytics/cost[1000000]:cost before: the backend has no analyze_performance_metrics",
+        "regressed: retry/fails_twice:answered −100.0 points [−100.0 points, −76.0 points]",
+        "regressed: retry/slow_but_healthy:answered −91.7 points [−100.0 points, −67.7 points]",
     ),
-)  # fmt: skip
+)
 
 
 def view() -> ReportView:
