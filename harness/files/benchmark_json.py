@@ -18,7 +18,7 @@ _NOT_TOLD = frozenset({"node", "cpu"})
 
 
 def load(path: Path) -> Run:
-    """A run from either kind of file. Raises HarnessError as ``read_run`` and ``read_benchmark_json``."""
+    """A run from either kind of file. Raises HarnessError as the two readers do."""
     with blaming(path):
         data = read_bytes(path)
         document = parse_object(data)
@@ -28,7 +28,7 @@ def load(path: Path) -> Run:
 def read_benchmark_json(path: Path) -> Run:
     """The benchmarks of a pytest-benchmark file as a run, which has no settings and can stand on either side.
 
-    Each one becomes a sample of the metric ``time`` in seconds; its scenario is the full name. Raises HarnessError (13).
+    Each becomes a sample of the metric ``time`` in seconds; its scenario is the full name. Raises HarnessError (13).
     """
     with blaming(path):
         data = read_bytes(path)

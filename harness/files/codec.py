@@ -4,24 +4,26 @@ A field with a default may be missing (a file from before the field existed); an
 wrote it, or somebody mistyped it). Decoders are composed once per type, so that long lists of numbers stay cheap.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from harness.files.strict_json import MAX_INTEGER, Mismatch, describe, number, shown
+from harness.files.strict_json import MAX_INTEGER, MAX_NUMBER, Mismatch, describe, number, shown
 
 T = TypeVar("T")
 Decoder = Callable[[object], Any]
 
 
 def encode(value: object) -> Any:
-    """``value`` as dictionaries, lists, strings, numbers, booleans and None. Raises ValueError on NaN and infinity."""
+    """``value`` as dictionaries, lists, strings, numbers, booleans and None.
+
+    Raises ValueError on NaN, infinity and other numbers that ``decode`` would refuse.
+    """
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"only finite numbers can be stored, not {value}")
+        if not -MAX_NUMBER <= value <= MAX_NUMBER:  # also false for NaN
+            raise ValueError(f"only finite numbers within ±{MAX_NUMBER:g} can be stored, not {value}")
         return value
     if value is None or isinstance(value, str | int):
         return value
@@ -50,7 +52,7 @@ def _decoder(kind: Any) -> Decoder:
         return _one_of(arguments)
     if origin is tuple:
         return _sequence(arguments)
-    if origin is UnionType:
+    if origin in (Union, UnionType):  # ``Literal | None`` gives the former
         return _optional(arguments)
     if origin is Mapping:
         return _mapping(arguments[1])

@@ -12,7 +12,7 @@ from harness.files.atomic import write_atomically
 from harness.files.benchmark_stats import stats_of
 from harness.files.codec import decode, encode
 from harness.files.json_text import compact, reviewable
-from harness.files.strict_json import Mismatch, blaming, describe, member, parse_object, read_bytes, shown
+from harness.files.strict_json import MAX_BYTES, Mismatch, blaming, describe, member, parse_object, read_bytes, shown
 from harness.model import Run, Sample
 
 FORMAT = 1
@@ -41,7 +41,10 @@ def write_run(run: Run, path: Path) -> None:
 
 def run_bytes(run: Run) -> bytes:
     """The run file as text. The same run gives the same bytes. Raises ValueError as ``write_run``."""
-    return reviewable(run_to_json(run)).encode("ascii")
+    data = reviewable(run_to_json(run)).encode("ascii")
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"a run file of {len(data)} bytes is too large, allowed: {MAX_BYTES}")
+    return data
 
 
 def read_run(path: Path) -> Run:
@@ -59,7 +62,7 @@ def run_to_json(run: Run) -> dict[str, object]:
         "commit_info": _commit_info(run),
         "datetime": run.started,
         "harness": section | {"content_hash": content_hash(section)},
-        "machine_info": dict.fromkeys(_MACHINE_INFO, "") | {"cpu": {}} | dict(run.environment.stable),
+        "machine_info": dict.fromkeys(_MACHINE_INFO, "") | dict(run.environment.stable) | {"cpu": {}, "node": ""},
         "version": _BENCHMARK_VERSION,
     }
 

@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import pytest
+
+from harness.errors import ExitCode, HarnessError
+from harness.files.assemble import runs_from
+from harness.files.journal import JournalContents
+from harness.files.records import (
+    End,
+    Failed,
+    MetricDefined,
+    Predicted,
+    Record,
+    Resumed,
+    RoundDone,
+    SessionStart,
+    Value,
+)
+from harness.model import Failure, Metric, Prediction, Run
+
+
+def assemble(*records: Record, bad_lines: tuple[int, ...] = ()) -> tuple[Run, Run]:
+    return runs_from(JournalContents(records, bad_lines))
+
+
+def value(round_number: int, value: float, metric: str = "ready") -> Value:
+    return Value("before", "startup/cold", metric, round_number, 0, value)
+
+
+def test_both_runs_hold_what_their_side_measured(records: tuple[Record, ...]) -> None:
+    before, after = assemble(*records)
+    start = records[0]
+    assert isinstance(start, SessionStart)
+    assert (before.variant, after.variant) == start.variants
+    for run in (before, after):
+        assert (run.session, run.started, run.seed, run.rounds, run.state) == (
+            "s-1",
+            start.started,
+            2**63,
+            2,
+            "complete",
+        )
+        assert (run.environment, run.notes) == (start.environment, start.notes)
+        assert [(sample.metric.name, sample.rounds, sample.pairs) for sample in run.samples] == [
+            ("ready", (0, 1), (0, 0)),
+            ("attempts", (0, 1), (0, 0)),
+        ]
+    assert [sample.values for sample in before.samples] == [(0.1, 1.1), (3.0, 4.0)]
+    assert [sample.values for sample in after.samples] == [(1.1, 2.1), (4.0, 5.0)]
+    assert (len(before.traces), len(before.failures), len(before.predictions)) == (1, 0, 0)
+    assert (len(after.traces), len(after.failures), len(after.predictions)) == (0, 1, 1)
+
+
+def test_without_its_end_a_session_was_interrupted(records: tuple[Record, ...]) -> None:
+    assert [run.state for run in assemble(*records[:-1])] == ["interrupted", "interrupted"]
+    assert assemble(*records[:-1], End("interrupted"))[0].state == "interrupted"
+    assert assemble(*records[:-1], End("interrupted"), Resumed("t"), End("complete"))[0].state == "complete"
+    assert assemble(*records, Resumed("t"))[0].state == "interrupted"
+
+
+def test_a_killed_session_keeps_the_values_of_its_last_round(records: tuple[Record, ...]) -> None:
+    before, after = assemble(*records[:3], value(0, 1.0))
+    assert [sample.values for sample in before.samples] == [(1.0,)]
+    assert after.samples == ()
+    assert before.rounds == 0
+
+
+def test_a_failure_of_the_session_belongs_to_both(records: tuple[Record, ...]) -> None:
+    failed = Failed(None, Failure("startup/cold", 0, "no such image"))
+    before, after = assemble(records[0], failed)
+    assert before.failures == after.failures == (failed.failure,)
+
+
+def test_a_resumed_session_measures_the_unfinished_round_again(records: tuple[Record, ...]) -> None:
+    lost = Failed("before", Failure("startup/cold", 1, "killed"))
+    kept = Failed("before", Failure("startup/cold", 0, "wrong answer"))
+    prediction = Predicted("before", Prediction("startup/cold", "ready", 0.0, 1.0, ""))
+    before, _ = assemble(
+        *records[:3],
+        *(prediction, value(0, 1.0), kept, RoundDone(0)),
+        *(value(1, 66.0), lost, Resumed("2026-02-01")),
+        *(prediction, value(1, 77.0), Resumed("2026-02-02")),
+        *(prediction, value(1, 2.0), RoundDone(1), End("complete")),
+    )
+    assert [(sample.values, sample.rounds) for sample in before.samples] == [((1.0, 2.0), (0, 1))]
+    assert before.failures == (kept.failure,)
+    assert before.predictions == (prediction.prediction,)
+    assert before.notes[-2:] == (
+        "Resumed at 2026-02-01; 1 values of the unfinished round were set aside.",
+        "Resumed at 2026-02-02; 1 values of the unfinished round were set aside.",
+    )
+
+
+def test_damage_is_noted(records: tuple[Record, ...]) -> None:
+    before, after = assemble(*records, bad_lines=tuple(range(5, 17)))
+    assert before.notes == after.notes
+    assert "12 torn or damaged lines (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, …)" in before.notes[-1]
+
+
+def test_values_whose_metric_is_unreadable_do_not_vanish_unseen(records: tuple[Record, ...]) -> None:
+    before, after = assemble(records[0], value(3, 1.0), value(4, 1.0))
+    assert before.samples == ()
+    assert before.failures == (Failure("startup/cold", 3, "2 values of ready: no readable definition in the journal"),)
+    assert after.failures == ()
+
+
+def test_a_metric_defined_in_two_ways_is_a_failure(records: tuple[Record, ...]) -> None:
+    same = MetricDefined("startup/cold", Metric("ready", "s"))
+    other = MetricDefined("startup/cold", Metric("ready", "s", better="higher"))
+    assert assemble(records[0], same, same, value(0, 1.0))[0].failures == ()
+    before, after = assemble(records[0], same, other, value(0, 1.0))
+    assert (
+        before.failures == after.failures == (Failure("startup/cold", 0, "the metric ready was defined in two ways"),)
+    )
+    assert before.samples[0].metric == same.metric
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_journal_without_a_start_is_refused(records: tuple[Record, ...], *, swapped: bool) -> None:
+    start = records[0]
+    assert isinstance(start, SessionStart)
+    broken = replace(start, variants=start.variants[::-1])
+    with pytest.raises(HarnessError, match="no readable session start") as caught:
+        assemble(*((broken,) if swapped else ()), *records[1:])
+    assert caught.value.code is ExitCode.BASELINE
