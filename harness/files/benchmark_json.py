@@ -14,7 +14,6 @@ _NOTE = (
     "Imported from a pytest-benchmark file: its rounds ran in one process, so what a restart changes is not in them."
 )
 _NO_DATA = "the values themselves: save with --benchmark-json, or --benchmark-save with --benchmark-save-data"
-_NOT_TOLD = frozenset({"node", "cpu"})
 
 
 def load(path: Path) -> Run:
@@ -114,7 +113,7 @@ def _environment(node: object) -> Environment:
         "python": python,
         "system": _text(info, "system"),
     }
-    told = {name: value for name, value in info.items() if isinstance(value, str) and name not in _NOT_TOLD}
+    told = {name: value for name, value in info.items() if isinstance(value, str) and name != "node"}  # the host's name
     volatile = {f"machine_info.{name}": value for name, value in told.items() if name not in stable}
     return Environment({name: value for name, value in stable.items() if value}, volatile)
 
