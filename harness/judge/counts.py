@@ -60,11 +60,16 @@ def ratio_test(before: Sequence[float], after: Sequence[float]) -> RatioTest:
 
 
 def dispersion(before: Sequence[float], after: Sequence[float]) -> float:
-    """Pearson's estimate of variance/mean within the samples, at least 1: less than Poisson's spread earns nothing."""
+    """How many times the variance within the samples exceeds the mean, at least 1: too little spread earns nothing.
+
+    Pearson's sum over two degrees of freedom less than there are, the mean of what the true dispersion may be given the
+    sum (scaled inverse chi-square): few values, which may look steady by luck, count as more scattered.
+    """
     samples = [sample for sample in (before, after) if any(sample)]
     means = [fmean(sample) for sample in samples]
     squares = sum((x - mean) ** 2 / mean for sample, mean in zip(samples, means, strict=True) for x in sample)
-    return max(1.0, squares / sum(len(sample) - 1 for sample in samples))
+    freedom = sum(len(sample) - 1 for sample in samples)
+    return max(1.0, squares / max(1, freedom - 2))
 
 
 def _log_ratio(numerator: float, denominator: float, exposure: float) -> float:

@@ -12,7 +12,7 @@ def one_line(text: str, limit: int = 200) -> str:
 
 
 def describe_change(change: float, kind: Kind, scale: Scale) -> str:
-    """A change with its sign: ``+8.0 %``, for a rate ``+2.1 points`` (of a percentage), for a count from zero ``+3``."""
+    """A change with its sign: ``+8.0 %``, for a rate ``+2.1 points`` (per cent), for a count from zero ``+3``."""
     if scale == "relative":
         return format_change(change)
     sign = "−" if change < 0 else "+"

@@ -1,0 +1,70 @@
+"""Against the plain way: list every sum and sort."""
+
+from itertools import product
+from statistics import median
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.judge import pairwise
+from harness.judge.pairwise import PairwiseSums, differences, walsh_averages
+
+coarse = st.integers(-20, 20).map(lambda i: i / 16)  # many ties, and sums without rounding
+fine = st.floats(-1e3, 1e3)
+values = st.lists(coarse | fine, min_size=1, max_size=12)
+
+
+def listed(sums: PairwiseSums) -> list[float]:
+    rows = range(len(sums.left))
+    return sorted(sums.left[i] + b for i in rows for b in sums.right[sums.starts[i] :])
+
+
+def agrees(sums: PairwiseSums, bound: float) -> None:
+    everything = listed(sums)
+    assert sums.size == len(everything)
+    for listed_at_once in (4096, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pairwise, "_LISTED", listed_at_once)
+            assert [sums.kth(k + 1) for k in range(sums.size)] == everything
+    assert sums.median() == pytest.approx(median(everything), rel=1e-15)
+    for limit in (bound, everything[0], everything[-1]):
+        assert sums.at_most(limit) == sum(s <= limit for s in everything)
+        assert sums.below(limit) == sum(s < limit for s in everything)
+
+
+@given(values, fine)
+def test_walsh_averages(sample: list[float], bound: float) -> None:
+    sums = walsh_averages(sample)
+    assert sums.size == len(sample) * (len(sample) + 1) // 2
+    agrees(sums, bound)
+
+
+@given(values, values, fine)
+def test_differences(before: list[float], after: list[float], bound: float) -> None:
+    sums = differences(before, after)
+    assert listed(sums) == sorted(b - a for a, b in product(before, after))
+    agrees(sums, bound)
+
+
+def test_ten_thousand_values_need_few_walks_and_no_long_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks = []
+    walk = PairwiseSums._ends
+
+    def counted(sums: PairwiseSums, bound: float) -> list[int]:
+        walks.append(bound)
+        return walk(sums, bound)
+
+    monkeypatch.setattr(PairwiseSums, "_ends", counted)
+    sample = np.random.default_rng(1).normal(size=10_000).tolist()
+    sums = walsh_averages(sample)
+    value = sums.kth(sums.size // 3)
+    assert len(walks) <= 66  # 64 halvings and the two ends of the last list
+    assert sums.at_most(value) == sums.size // 3
+    assert sums.below(value) == sums.size // 3 - 1
+
+
+def test_ties_by_the_thousand() -> None:
+    sums = walsh_averages([0.0] * 500 + [1.0] * 500)
+    assert (sums.kth(1), sums.median(), sums.kth(sums.size)) == (0.0, 0.5, 1.0)
