@@ -10,7 +10,8 @@ It is the real engine, so results, inserts and the cost of large queries are the
 the front is Python, so the latency of small statements must never be compared with a server's. ``GET /engine`` and the
 header ``X-ClickHouse-Server-Display-Name: chdb`` say so; ``SELECT version()`` is the engine's own.
 
-``system.query_log`` is written (flushed every 500 ms, or at once by ``SYSTEM FLUSH LOGS``) with these differences:
+``system.query_log`` is written (flushed every 500 ms, or at once by ``SYSTEM FLUSH LOGS``; as in a server the table
+appears with its first flush) with these differences:
 
 - the engine draws its own query ids; find a query by its setting ``log_comment`` instead;
 - the settings of a request are logged as ``SET`` statements of their own: filter by ``query_kind``.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 
 LOCK = "lock.json"
 CONFIGURATION = "config.xml"
@@ -16,6 +16,7 @@ STORE = "store"
 SOURCE = f"{STORE}?config-file={CONFIGURATION}"
 """What the engine opens, relative to the data folder: an absolute path would need escaping in this syntax."""
 
+_PATTERN = "?*{}"
 _CONFIGURATION_TEXT = """<clickhouse>
   <query_log>
     <database>system</database>
@@ -31,8 +32,11 @@ _CONFIGURATION_TEXT = """<clickhouse>
 def claimed(folder: Path) -> Iterator[None]:
     """Create ``folder`` if needed, own it, and write the engine's configuration; the lock ends with the process.
 
-    Raises ``HarnessError`` when the folder cannot be written, or another process owns it.
+    Raises ``HarnessError`` when the folder cannot be written, another process owns it, or its name is a pattern.
     """
+    if any(character in str(folder.resolve()) for character in _PATTERN):
+        message = f"--data {str(folder)!r}: the engine takes a path with one of {_PATTERN} for a pattern: rename it"
+        raise HarnessError(message, ExitCode.USAGE)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
