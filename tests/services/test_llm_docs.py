@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,7 @@ def test_the_log_looks_as_shown(provider: RunningProvider) -> None:
     assert call.keys() & times == times
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the example needs curl")
 def test_the_example_does_what_it_says(provider: RunningProvider) -> None:
     provider.http.delete("/calls")
     example = EXAMPLE.replace("8089", str(provider.port))
@@ -61,8 +63,7 @@ def test_the_example_does_what_it_says(provider: RunningProvider) -> None:
         check=True,
         env={"PATH": "/usr/bin:/bin"},
     )
-    _, answers, log = done.stdout.partition('{"error"')
-    assert "Answer 2 to prompt" in answers + log
+    assert "Answer 2 to prompt" in done.stdout
     assert [(call["status"], call["key"], call["attempt"]) for call in provider.calls()] == [
         (503, "order-7", 1),
         (200, "order-7", 2),

@@ -233,9 +233,14 @@ def test_garbage_is_a_success_that_is_not_json(provider: RunningProvider) -> Non
     assert answer.status_code == 200
     with pytest.raises(json.JSONDecodeError):
         answer.json()
-    event = provider.chat(step="garbage", stream=True).text
+
+
+def test_garbage_in_a_stream_is_an_event_that_is_not_json(provider: RunningProvider) -> None:
+    answer = provider.chat(step="garbage", stream=True)
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert answer.text.startswith("data: ")
     with pytest.raises(json.JSONDecodeError):
-        json.loads(event.removeprefix("data: "))
+        json.loads(answer.text.removeprefix("data: "))
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------

@@ -116,6 +116,8 @@ def test_the_short_form_may_keep_its_quotation_marks() -> None:
         ('{"then": {}}', "then: found an empty object; allowed:"),
         ('{"then": ["ok"]}', "then: found a list; allowed:"),
         ('{"seed": -1}', "seed: found -1; allowed: a whole number from 0"),
+        ('{"seed": true}', "seed: found true; allowed: a whole number from 0"),
+        ('{"then": {"hang": true}}', "then.hang: found true; allowed: a number from 0 to 3600"),
         ('{"step": []}', 'script: found "step"; allowed: the keys steps, then, seed'),
         ("[]", "script: found a list; allowed: an object with steps, then, seed"),
         ("{", "script: not valid JSON: "),

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 CAPACITY = 100_000
@@ -39,6 +39,9 @@ class Call:
         self.outcome, self.ended_ns = outcome, time.monotonic_ns()
 
 
+_FIELDS = tuple(field.name for field in fields(Call))
+
+
 class CallLog:
     """The most recent calls, in the order of arrival."""
 
@@ -66,7 +69,7 @@ class CallLog:
         return {
             "count": self._count,
             "dropped": self._count - len(self._calls),
-            "calls": [asdict(call) for call in self._calls],
+            "calls": [{name: getattr(call, name) for name in _FIELDS} for call in self._calls],
         }
 
     def _attempt(self, key: str | None) -> int | None:

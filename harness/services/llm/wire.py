@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 
 from harness.services.llm.http import HEAD_LIMIT, Request, read_request
 
-_LINGER_SECONDS = 1.0
+_LINGER_SECONDS = 5.0
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with time 0: closing sends RST and throws away what was not sent (socket(7))."""
 
