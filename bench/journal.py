@@ -1,9 +1,9 @@
 """What a line of the journal costs, with and without waiting for the disk.
 
-    python bench/journal.py [FOLDER] [--lines N] [--rounds N]
+    python -m bench.journal [FOLDER] [--lines N] [--rounds N]
 
-Both ways write in turns, a fresh journal each, in an order drawn for the round; printed are the median of the rounds and
-the median of their ratios. The difference is why ``sync`` is called between turns and never in a timed section.
+Both ways write in turns, a fresh journal each, in an order drawn for the round; printed are the median of the rounds
+and the median of their ratios. The difference is why ``sync`` is called between turns and never in a timed section.
 """
 
 import argparse
@@ -46,10 +46,8 @@ def main() -> None:
     for sync, name in ((False, "write"), (True, "write + fdatasync")):
         print(f"{name:18} {format_value(statistics.median(costs[sync]), 's')} a line of about {size} bytes")
     ratios = [slow / fast for fast, slow in zip(costs[False], costs[True], strict=True)]
-    low, high = min(ratios), max(ratios)
-    print(
-        f"ratio              {statistics.median(ratios):.0f}, between {low:.0f} and {high:.0f} in {options.rounds} rounds"
-    )
+    spread = f"between {min(ratios):.0f} and {max(ratios):.0f} in {options.rounds} rounds"
+    print(f"{'ratio':18} {statistics.median(ratios):.0f}, {spread}")
 
 
 if __name__ == "__main__":

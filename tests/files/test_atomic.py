@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ExitCode, HarnessError
-from harness.files.atomic import sweep_temporaries, temporary_beside, write_atomically
+from harness.files.atomic import sweep_temporaries, sync_folder, temporary_beside, write_atomically
 
 KILLS = 40
 
@@ -98,6 +98,34 @@ def test_what_cannot_be_saved_ends_in_one_line_and_leaves_nothing(tmp_path: Path
     assert any(os.strerror(number) in str(caught.value) for number in errnos)
     assert names_in(tmp_path) == ["file", "folder"]
     assert (tmp_path / "file").read_bytes() == b"old"
+
+
+def test_the_data_is_on_the_disk_before_the_name_and_then_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    real_fsync, real_replace = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        happened.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real_fsync(descriptor)
+
+    def replace(self: Path, target: Path) -> Path:
+        happened.append("rename")
+        return real_replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    write_atomically(tmp_path / "a", b"data")
+    assert happened == ["file", "rename", "folder"]
+
+
+def test_a_file_system_that_cannot_sync_folders_is_fine() -> None:
+    descriptor = os.open("/proc", os.O_RDONLY)
+    with pytest.raises(OSError, match=os.strerror(errno.EINVAL)):
+        os.fsync(descriptor)
+    os.close(descriptor)
+    sync_folder(Path("/proc"))
 
 
 def test_a_full_disk_leaves_the_old_file_whole(tmp_path: Path, writer) -> None:

@@ -91,6 +91,18 @@ def test_only_one_process_writes_it(tmp_path: Path) -> None:
     Journal.reopen(tmp_path / "j").close()
 
 
+def test_only_sync_and_close_wait_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    real = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: (synced.append(descriptor), real(descriptor)))
+    with Journal.create(tmp_path / "j") as journal:
+        journal.write(RoundDone(0))
+        assert synced == []
+        journal.sync()
+        assert len(synced) == 1
+    assert len(synced) == 2
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e19])
 def test_numbers_that_cannot_be_stored_are_refused_and_nothing_is_written(tmp_path: Path, value: float) -> None:
     with Journal.create(tmp_path / "j") as journal:

@@ -18,7 +18,9 @@ from pytest_benchmark.stats import Stats
 
 from harness.errors import ExitCode, HarnessError
 from harness.files.benchmark_stats import stats_of
+from harness.files.codec import decode, encode
 from harness.files.runfile import content_hash, read_run, run_bytes, run_to_json, write_run
+from harness.files.strict_json import MAX_BYTES
 from harness.model import Environment, Metric, Run, Sample, Variant
 
 NASTY = (None, True, -1, 0, 1e308, 10**30, "0.001", "", "\x1b[2J\n::error::", [], [[]], {}, {"a": 1}, float("1e-320"))
@@ -213,6 +215,19 @@ def test_what_could_not_be_read_is_not_written(run: Run, tmp_path: Path, sample:
     with pytest.raises(ValueError, match=r"found|only finite numbers"):
         write_run(replace(run, samples=(*run.samples, sample)), tmp_path / "run.json")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_too_large_to_be_read_is_not_written(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="too large, allowed: 67108864"):
+        write_run(replace(run, notes=("x" * MAX_BYTES,)), tmp_path / "run.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_no_form_in_json_is_a_mistake_of_ours() -> None:
+    with pytest.raises(TypeError, match="set cannot be stored"):
+        encode({1})
+    with pytest.raises(TypeError, match="no decoder for"):
+        decode(set, [])
 
 
 def test_damaged_bytes_are_refused_or_change_nothing(run: Run, tmp_path: Path) -> None:
