@@ -22,7 +22,7 @@ _JOINER = "\u2060"
 _MARKDOWN_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MARKDOWN_SIGNS = re.compile(r"[\\`*\[\]|~$#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _MARKDOWN_LINKS = re.compile(r"@|#|://|(?i:www)(?=\.)|(?i:gh)(?=-\d)")
-_COMMAND = re.compile(r"#(?=#(?:vso)?\[)")
+_COMMAND = re.compile(r"(?<!\S):(?=:)|#(?=#(?:vso)?\[)")
 _COMMAND_LINE = re.compile(r"(?m)^((?:\x1b\[[\d;]*m|[^\S\n])*):(?=:)")
 
 
@@ -39,11 +39,11 @@ def visible(text: str) -> str:
 
 def terminal(text: str) -> str:
     """``text`` for a terminal or a build log: ``visible``, and no command of a build server."""
-    return _COMMAND.sub(r"\\x23", visible(text))
+    return _COMMAND.sub(lambda match: f"\\x{ord(match[0]):02x}", visible(text))
 
 
 def log_lines(text: str) -> str:
-    """Finished output in which no line starts with ``::``, which a build server would take for a command."""
+    """Finished output in which no line starts with ``::`` because a long word was broken there."""
     return _COMMAND_LINE.sub(r"\1\\x3a", text)
 
 

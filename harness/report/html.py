@@ -1,8 +1,9 @@
 """The report as one HTML file that needs nothing else: no script, no network, pictures inside."""
 
 from collections.abc import Callable
+from functools import cache
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from harness.report import charts, traces, wording
@@ -12,6 +13,11 @@ from harness.report.view import ReportView
 
 def render(view: ReportView) -> str:
     """The report as a complete HTML document."""
+    return _template().render(view=view)
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("harness.report"),
         autoescape=True,
@@ -21,14 +27,14 @@ def render(view: ReportView) -> str:
         lstrip_blocks=True,
     )
     pictures = (charts.change_bar, charts.distribution, charts.drawn_order, traces.startup, traces.timeline)
-    environment.filters.update({draw.__name__: _drawing(draw) for draw in pictures})
-    return environment.get_template("report.html").render(
-        view=view,
-        has_values=charts.has_values,
-        definitions=wording.DEFINITIONS,
-        symbols=wording.SYMBOLS,
-        axis=_drawing(charts.change_axis)(),
-    )
+    environment.filters |= {draw.__name__: _drawing(draw) for draw in pictures}
+    environment.globals |= {
+        "axis": _drawing(charts.change_axis)(),
+        "definitions": wording.DEFINITIONS,
+        "has_values": charts.has_values,
+        "symbols": wording.SYMBOLS,
+    }
+    return environment.get_template("report.html")
 
 
 def _shown(value: object) -> object:

@@ -1,6 +1,7 @@
 """The report for a terminal or a build log: counts, verdicts, why, and what the gate decided."""
 
 import io
+import re
 from collections.abc import Iterable, Iterator
 
 from rich.box import SIMPLE_HEAD
@@ -26,6 +27,7 @@ _STYLES = {
 }
 _WIDE, _VERY_WIDE = 110, 150
 """From these widths on (columns): one table; a table with bars, detectable change and p-value."""
+_TRAILING_SPACE = re.compile(r"(?m)(?: |(\x1b\[[\d;]*m))+$")
 
 
 def render(view: ReportView, width: int, *, color: bool) -> str:
@@ -45,7 +47,7 @@ def render(view: ReportView, width: int, *, color: bool) -> str:
             console.print(Text("rule: floor/smallest effect that matters\n", style="dim"))
         for line in (*_remarks(view), *_failures(view), *_settings(view), *_gate(view)):
             console.print(line)
-    return log_lines("\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n")
+    return log_lines(_TRAILING_SPACE.sub(r"\1", capture.get()))
 
 
 def _text(content: str, style: str = "") -> Text:

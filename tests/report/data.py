@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.errors import ExitCode
@@ -111,8 +111,24 @@ def _comparison(row: _Row, before: Summary | None, after: Summary | None) -> Com
     )  # fmt: skip
 
 
-_STARTUP = {"spawn": 0.0, "exec": 0.011, "imported": 0.42, "listening": 0.51, "live": 0.53, "ready": 1.42, "first_answer": 1.52}
-_WARM = {"spawn": 0.0, "exec": 0.010, "imported": 0.31, "listening": 0.39, "live": 0.40, "ready": 0.95, "first_answer": 1.31}
+_STARTUP = {
+    "spawn": 0.0,
+    "exec": 0.011,
+    "imported": 0.42,
+    "listening": 0.51,
+    "live": 0.53,
+    "ready": 1.42,
+    "first_answer": 1.52,
+}
+_WARM = {
+    "spawn": 0.0,
+    "exec": 0.010,
+    "imported": 0.31,
+    "listening": 0.39,
+    "live": 0.40,
+    "ready": 0.95,
+    "first_answer": 1.31,
+}
 
 
 def _starts(side: Side, rng: random.Random) -> list[Trace]:
@@ -192,7 +208,9 @@ def run(side: Side, table: Sequence[_Row] | None = None) -> Run:
         for row in (rows() if table is None else table)
         if (values := _values(row, side, rng))
     ]
-    missing = Failure("analytics/cost[1000000]", 0, "AttributeError: object has no attribute 'analyze_performance_metrics'")
+    missing = Failure(
+        "analytics/cost[1000000]", 0, "AttributeError: object has no attribute 'analyze_performance_metrics'"
+    )
     return Run(
         session="20261124T101500-4f1c", variant=Variant(side, f"netra-{side}", SETTINGS[side]),
         started="2026-11-24T10:15:00Z", seed=20261124, rounds=ROUNDS, state="complete", samples=tuple(samples),
@@ -221,7 +239,8 @@ GATE = Gate(
     ExitCode.ENVIRONMENT,
     15,
     19,
-    "3 regressed · 2 missing · 1 incomparable · 1 invalid · 2 inconclusive · 6 improved · 4 unchanged · compared 15 of 19",
+    "3 regressed · 2 missing · 1 incomparable · 1 invalid · 2 inconclusive · 6 improved · 4 unchanged · "
+    "compared 15 of 19",
     (
         "analytics/cost[1000000] failed 1 time in before: no attribute 'analyze_performance_metrics'",
         "missing: analytics/cost[1000000]:cost before: the backend has no analyze_performance_metrics",
@@ -248,21 +267,25 @@ def same_view() -> ReportView:
 def poisoned(text: str) -> ReportView:
     """A session in which ``text`` stands wherever text of others can stand, beside what the report says itself."""
     metric = replace(READY, name=text, unit=text, about=text)
-    table: list[_Row] = [(text, metric, Verdict.REGRESSED, 1.0, 2.0, 0.05), (text, WAITING, Verdict.MISSING, None, 1.0, 0.1)]
+    table: list[_Row] = [
+        (text, metric, Verdict.REGRESSED, 1.0, 2.0, 0.05),
+        (text, WAITING, Verdict.MISSING, None, 1.0, 0.1),
+    ]
     before, after = (_poison(run(side, table), text) for side in SIDES)
     found = [replace(c, warnings=(text,), reason=text, method=text) for c in comparisons(before, after, table)]
     return build_view(before, after, found, Gate(ExitCode.REGRESSED, 1, 2, text, (text,)))
 
 
 def _poison(clean: Run, text: str) -> Run:
-    rename: Callable[[Trace], Trace] = lambda t: replace(t, scenario=text, marks=tuple(replace(m, name=text) for m in t.marks))  # noqa: E731
     return replace(
         clean,
         session=text,
         started=text,
         variant=Variant(clean.variant.name, text, {text: {text: text + clean.variant.name}}),
         predictions=(Prediction(text, text, 0.0, 1.0, text),),
-        traces=tuple(map(rename, clean.traces)),
+        traces=tuple(
+            replace(t, scenario=text, marks=tuple(replace(m, name=text) for m in t.marks)) for t in clean.traces
+        ),
         failures=(Failure(text, 0, text),),
         environment=Environment({text: text}, {text: text}),
         notes=(text,),

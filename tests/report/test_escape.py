@@ -1,0 +1,72 @@
+import io
+import re
+
+import pytest
+
+from harness.report.escape import MASK, log_lines, markdown, mask, redact, shorten, terminal, visible
+from tests.report.payloads import PAYLOADS
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ümläut → 42.1 ms", "plain ümläut → 42.1 ms"),
+        ("a\nb\tc", r"a\nb\tc"),
+        ("\x1b[2J", r"\x1b[2J"),
+        ("\u202eabc\u200b", r"\u202eabc\u200b"),
+        ("\udc80", r"\udc80"),
+        ("thin\u2009space", "thin\u2009space"),
+    ],
+)
+def test_what_cannot_be_seen_becomes_an_escape(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_every_sink_yields_one_encodable_line(payload: str) -> None:
+    for sink in (visible, terminal, markdown):
+        assert len(sink(payload).splitlines()) == 1
+        io.BytesIO().write(sink(payload).encode("utf-8"))
+
+
+@pytest.mark.parametrize("text", ["first_answer", "startup/cold_start", "42.1 ms", "−48.9 %", "(not set)"])
+def test_markdown_leaves_ordinary_names_and_numbers_readable(text: str) -> None:
+    assert markdown(text) == text
+
+
+def test_markdown_breaks_what_looks_for_names_and_addresses() -> None:
+    assert not re.search(r"@\w|#\d|://|www\.|GH-\d", markdown("@a #1 http://b www.c GH-2"))
+
+
+def test_terminal_shows_commands_of_build_servers_without_speaking_them() -> None:
+    assert terminal("##vso[x]") == r"\x23#vso[x]"
+    assert terminal("##[error]") == r"\x23#[error]"
+    assert terminal("a ::error::x") == r"a \x3a:error::x"
+    assert terminal("tests/test_x.py::test_y") == "tests/test_x.py::test_y"
+    assert terminal("## heading") == "## heading"
+    assert log_lines("a::b\n  ::error::c\n\x1b[1m::d") == "a::b\n  \\x3a:error::c\n\x1b[1m\\x3a:d"
+
+
+def test_a_long_text_is_cut_and_stays_distinct() -> None:
+    one, other = shorten("x" * 500 + "1"), shorten("x" * 500 + "2")
+    assert len(one) == len(other) == 120
+    assert one != other
+    assert shorten("x" * 120) == "x" * 120
+    assert len(shorten("\udc80" * 200)) == 120
+
+
+def test_secrets_are_masked_by_key_and_inside_values() -> None:
+    settings = {
+        "DB_PASSWORD": "p", "client_secret": "s", "ApiToken": "t", "OPENAI_API_KEY": "k", "RETRIES": "3",
+        "URL": "http://user:pw@127.0.0.1:8123/db", "HEADER": "Authorization: Bearer abcdef123456",
+    }  # fmt: skip
+    assert mask(settings) == {
+        "DB_PASSWORD": MASK, "client_secret": MASK, "ApiToken": MASK, "OPENAI_API_KEY": MASK, "RETRIES": "3",
+        "URL": f"http://{MASK}@127.0.0.1:8123/db", "HEADER": f"Authorization: Bearer {MASK}",
+    }  # fmt: skip
+
+
+def test_secrets_are_taken_out_of_messages() -> None:
+    message = 'GET /x?api_key=abc&n=1 failed: {"password": "hunter2", "n": 1}'
+    assert redact(message) == f'GET /x?api_key={MASK}&n=1 failed: {{"password": {MASK}, "n": 1}}'
+    assert redact("the key question: 3 retries") == "the key question: 3 retries"
