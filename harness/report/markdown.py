@@ -20,6 +20,10 @@ _MARKS = {
     Verdict.IMPROVED: "✅",
     Verdict.UNCHANGED: "➖",
 }
+_LEGEND = (
+    "Rule: floor/smallest effect that matters, in per cent or percentage points. Could see: the smallest change that "
+    "would have been called with probability 95 %. Bars end at ±100."
+)
 
 
 def render(view: ReportView, pictures: Mapping[str, str] | None = None, limit: int | None = None) -> str:
@@ -79,9 +83,9 @@ def _verdicts(rows: Sequence[Row]) -> str:
         ">before",
         ">after",
         ">change [interval]",
-        "−100 % ··· 0 ··· +100 %",
+        "−100 ······ 0 ······ +100",
         ">n",
-        "floor / matters from",
+        "rule",
         ">p",
         ">could see",
     )
@@ -148,7 +152,7 @@ def _measured(view: ReportView) -> str:
     words = "".join(
         f"- {_MARKS[verdict]} **{verdict}**: {meaning}\n" for verdict, meaning in wording.DEFINITIONS.items()
     )
-    return _section("How measured", _table(("environment", "before", "after"), rows) + "\n" + words)
+    return _section("How measured", _table(("environment", "before", "after"), rows) + f"\n{_LEGEND}\n\n{words}")
 
 
 def _section(title: str, body: str) -> str:

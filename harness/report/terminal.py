@@ -44,7 +44,7 @@ def render(view: ReportView, width: int, *, color: bool) -> str:
         if view.rows:
             for block in [_table(view, console.width)] if console.width >= _WIDE else _blocks(view):
                 console.print(block)
-            console.print(Text("rule: floor/smallest effect that matters\n", style="dim"))
+            console.print(Text("rule: floor/smallest effect that matters, in % or points\n", style="dim"))
         for line in (*_remarks(view), *_failures(view), *_settings(view), *_gate(view)):
             console.print(line)
     return log_lines(_TRAILING_SPACE.sub(r"\1", capture.get()))

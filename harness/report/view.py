@@ -77,8 +77,8 @@ class Row:
 
     @property
     def rule(self) -> str:
-        """The sizes that decided, floor and smallest effect that matters, such as ``±1/±5 %``."""
-        return f"{self.floor.partition(' ')[0]}/{self.smallest_effect}"
+        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5``."""
+        return "/".join(size.partition(" ")[0] for size in (self.floor, self.smallest_effect))
 
     @property
     def on_axis(self) -> bool:
