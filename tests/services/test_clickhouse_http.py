@@ -260,6 +260,8 @@ def test_sessions(ask: Http) -> None:
     block = "SELECT toUInt32(getSetting('max_block_size'))"
     assert ask("POST", body=block, headers=AUTH, session_id=session, max_block_size="7").body == b"7\n"
     assert ask("POST", body=block, headers=AUTH, session_id=session, session_check="1").body == b"11\n"
+    assert ask("POST", body=block, headers=AUTH, session_id=session, max_block_size="8", max_threads="1").body == b"8\n"
+    assert ask("POST", body=block, headers=AUTH, session_id=session, max_threads="1").body == b"11\n"
     ask("POST", body=block, headers=AUTH, session_id=session, session_timeout="0")
     gone = ask("POST", body="SELECT 1", headers=AUTH, session_id=session, session_check="1")
     assert gone.headers["x-clickhouse-exception-code"] == "372"

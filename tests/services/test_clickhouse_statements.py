@@ -39,6 +39,8 @@ def test_first_keyword(sql: bytes, keyword: str) -> None:
         (b"SELECT $$x$$ FORMAT JSON", "JSON"),
         (b"SELECT (SELECT 1 FORMAT JSON)", None),
         (b"SELECT format FROM t", None),
+        (b"SELECT 1, 2 FORMAT, 3", None),
+        (b"SELECT a1, 22FORMAT FORMAT TSV", "TSV"),
         (b"SELECT a FROM t ORDER BY format DESC", None),
         (b"SELECT format('{}', a) FROM t", None),
     ],

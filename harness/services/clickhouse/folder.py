@@ -44,12 +44,17 @@ def claimed(folder: Path) -> Iterator[None]:
         raise _unwritable(folder, error) from error
     try:
         _own(lock, folder)
-        (folder / CONFIGURATION).write_text(_CONFIGURATION_TEXT, encoding="utf-8")
+        _configure(folder)
         yield
-    except OSError as error:
-        raise _unwritable(folder, error) from error
     finally:
         os.close(lock)
+
+
+def _configure(folder: Path) -> None:
+    try:
+        (folder / CONFIGURATION).write_text(_CONFIGURATION_TEXT, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(folder, error) from error
 
 
 def _own(lock: int, folder: Path) -> None:

@@ -169,9 +169,12 @@ class Front:
         profile = Profile(database, _settings(parameters))
         session_id = parameters.get("session_id")
         if session_id:
-            must_exist = parameters.get("session_check") == "1"
             return self._sessions.lease(
-                session_id, profile, timeout=_session_seconds(parameters), must_exist=must_exist
+                session_id,
+                profile,
+                timeout=_session_seconds(parameters),
+                must_exist=parameters.get("session_check") == "1",
+                customises=command.keyword == "SET",
             )
         changes_handle = command.keyword in statements.STICKY or bool(command.tables)
         binds_insert = command.data is not None and bool(command.values)

@@ -15,6 +15,8 @@ from harness.services.clickhouse.statements import literal
 class _Session:
     handle: Handle
     profile: Profile = field(default_factory=Profile)
+    customised: bool = False
+    """A SET statement ran: settings may differ from their defaults beyond the profile."""
     originals: dict[str, str] = field(default_factory=dict)
     """What the settings of the last request were before it, as ``Handle.assign`` takes them."""
     busy: bool = True
@@ -31,8 +33,12 @@ class Sessions:
         self._lock = threading.Lock()
 
     @contextmanager
-    def lease(self, session_id: str, profile: Profile, *, timeout: float, must_exist: bool) -> Iterator[Handle]:
+    def lease(
+        self, session_id: str, profile: Profile, *, timeout: float, must_exist: bool, customises: bool
+    ) -> Iterator[Handle]:
         """The handle of a session for one request; made at its first one, dropped ``timeout`` seconds after its last.
+
+        ``customises`` announces a SET statement.
 
         Raises ``ClickHouseError``: 373 while another request of the session runs, 372 when a session that
         ``must_exist`` does not.
@@ -40,6 +46,7 @@ class Sessions:
         session = self._claim(session_id, must_exist=must_exist)
         try:
             _adapt(session, profile)
+            session.customised = session.customised or customises
             yield session.handle
         finally:
             session.expires = time.monotonic() + timeout
@@ -78,7 +85,8 @@ def _adapt(session: _Session, profile: Profile) -> None:
     if profile.settings != previous.settings:
         wanted, had = dict(profile.settings), dict(previous.settings)
         unknown = wanted.keys() - session.originals.keys()
-        originals = session.originals | (handle.literals(unknown) if unknown else {})
+        known = handle.literals(unknown) if unknown and session.customised else dict.fromkeys(unknown, "DEFAULT")
+        originals = session.originals | known
         restored = {name: originals.get(name, "DEFAULT") for name in had.keys() - wanted.keys()}
         changed = {name: literal(value) for name, value in wanted.items() if had.get(name) != value}
         handle.assign(restored | changed)

@@ -20,10 +20,8 @@ _TOKEN = re.compile(
       (?P<comment> --[^\n]* | \#[ !][^\n]* | /\*.*?\*/ )
     | (?P<quoted>  '(?:\\.|''|[^'\\])*' | "(?:\\.|""|[^"\\])*" | `(?:\\.|``|[^`\\])*` )
     | (?P<heredoc> \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
-    | (?P<word>    \w+ )
-    | (?P<mark>    [();] )
-    | (?P<space>   \s+ )
-    | (?P<other>   [^\s'"`$\#/()\w;-]+ | . )
+    | (?P<word>    [A-Za-z_]\w* )
+    | (?P<other>   [^'"`$\#/();A-Za-z_-]+ | . )
     """,
     re.DOTALL | re.VERBOSE,
 )
@@ -116,7 +114,8 @@ def identifier(name: str) -> str:
 
 
 def _tokens(sql: bytes) -> Iterator[re.Match[bytes]]:
-    return (token for token in _TOKEN.finditer(sql) if token.lastgroup not in ("space", "comment"))
+    """All but comments and space; numbers are joined with what is around them, because there may be a million."""
+    return (token for token in _TOKEN.finditer(sql) if token.lastgroup != "comment" and not token[0].isspace())
 
 
 def _format_clause(words: list[bytes]) -> str | None:
