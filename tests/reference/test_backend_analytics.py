@@ -50,11 +50,11 @@ def analyze(running: Backend, run_id: str) -> Any:
 
 
 def expected_kinds(queries: list[Query]) -> list[dict[str, Any]]:
-    durations = defaultdict(list)
+    durations: dict[str, list[float]] = defaultdict(list)
     for query in queries:
         durations[query.kind].append(query.duration)
     whole = sum(query.duration for query in queries)
-    kinds = [
+    kinds: list[dict[str, Any]] = [
         {"kind": kind, "queries": len(own), "mean_ms": fmean(own), "share_of_time": sum(own) / whole}
         for kind, own in durations.items()
     ]
