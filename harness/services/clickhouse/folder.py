@@ -43,15 +43,15 @@ def claimed(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise _unwritable(folder, error) from error
     try:
-        _own(lock, folder)
-        _configure(folder)
+        _prepare(lock, folder)
         yield
     finally:
         os.close(lock)
 
 
-def _configure(folder: Path) -> None:
+def _prepare(lock: int, folder: Path) -> None:
     try:
+        _own(lock, folder)
         (folder / CONFIGURATION).write_text(_CONFIGURATION_TEXT, encoding="utf-8")
     except OSError as error:
         raise _unwritable(folder, error) from error
