@@ -207,7 +207,7 @@ def _row(comparison: Comparison, before: Run, after: Run) -> Row:
         smallest_effect=smallest_effect,
         units=str(comparison.units) if comparison.units else "–",
         p_value=wording.probability(comparison.p_value),
-        detectable="–" if detectable is None else wording.change(detectable, metric, scale).replace("+", "±"),
+        detectable="–" if detectable is None else wording.change(detectable, metric, scale),
         level=wording.level(effect.level) if effect else "–",
         method=shorten(comparison.method),
         expected=tuple(e for run in (before, after) if (e := _expected(comparison, run))),

@@ -1,7 +1,5 @@
 """How numbers and verdicts are said. Every format prints these words, so none has words of its own."""
 
-import math
-
 from harness.judge.comparison import Comparison, Estimate, Scale, Verdict
 from harness.model import Metric
 from harness.report.escape import shorten
@@ -77,7 +75,10 @@ def probability(p_value: float | None) -> str:
 
 def level(value: float) -> str:
     """The level of an interval as a percentage, never rounded up to 100; an exact effect has level 1."""
-    return "exact" if value == 1 else f"{math.floor(value * 1e6 + 1e-6) / 1e4:g} %"
+    text = f"{100 * value:.4g}"
+    if text == "100":
+        return "exact" if value == 1 else "> 99.99 %"
+    return f"{text} %"
 
 
 def meaning(comparison: Comparison) -> str:

@@ -34,6 +34,12 @@ def test_markdown_leaves_ordinary_names_and_numbers_readable(text: str) -> None:
     assert markdown(text) == text
 
 
+def test_markdown_escapes_each_sign_that_means_something() -> None:
+    assert markdown("<b> & a|b *c* _d_ `e` [f] ~g~ $h$ !i \\") == (
+        r"&lt;b&gt; &amp; a\|b \*c\* \_d\_ \`e\` \[f\] \~g\~ \$h\$ \!i \\"
+    )
+
+
 def test_markdown_breaks_what_looks_for_names_and_addresses() -> None:
     assert not re.search(r"@\w|#\d|://|www\.|GH-\d", markdown("@a #1 http://b www.c GH-2"))
 

@@ -58,7 +58,8 @@ def test_no_direction_is_claimed_without_a_verdict() -> None:
 def test_shares_and_levels() -> None:
     assert wording.amount(1 / 12, RATE) == "8.33 %"
     assert wording.level(0.95) == "95 %"
-    assert wording.level(0.9999999) == "99.9999 %"
+    assert wording.level(0.999473) == "99.95 %"
+    assert wording.level(0.9999999) == "> 99.99 %"
     assert wording.level(1) == "exact"
     assert [wording.probability(p) for p in (None, 0.0004, 0.034)] == ["–", "< 0.001", "0.034"]
     assert wording.rule(RATE) == ("±1 points", "±5 points")
