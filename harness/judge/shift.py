@@ -31,7 +31,7 @@ class ShiftTest:
         Unbounded, when there are too few data to exclude anything at this level.
         """
         size = self.sums.size
-        k = bisect_right(range(size + 1), alpha / 2, key=self.tail)
+        k = bisect_right(range(size), alpha / 2, key=self.tail)
         if k == 0:
             return -math.inf, math.inf
         return self.sums.kth(k), self.sums.kth(size + 1 - k)

@@ -1,0 +1,52 @@
+"""Shares of trials."""
+
+import pytest
+
+from harness.judge.comparison import Verdict
+from tests.judge.build import SUCCESS, compare
+
+
+def test_rates_by_hand() -> None:
+    comparison = compare([1.0] * 90 + [0.0] * 10, [1.0] * 50 + [0.0] * 50, SUCCESS)
+    assert comparison.verdict is Verdict.REGRESSED
+    assert comparison.effect is not None
+    assert comparison.effect.value == pytest.approx(-0.4)
+    assert (comparison.scale, comparison.method, comparison.units) == ("absolute", "Fisher exact", 100)
+    assert comparison.before is not None
+    assert comparison.before.median == 0.9
+    assert (comparison.before.q1, comparison.before.q3) == pytest.approx((0.8256, 0.9448), abs=1e-4)
+    assert compare([0.0] * 100, [1.0] * 100, SUCCESS).verdict is Verdict.IMPROVED
+
+
+def test_a_share_that_is_certain_still_has_a_bound() -> None:
+    comparison = compare([0.0] * 60, [1.0] * 60, SUCCESS)
+    assert comparison.warnings == (
+        "0 of 60 in before: the share may still be up to 5 % (95 % sure)",
+        "60 of 60 in after: the share may still be down to 95 % (95 % sure)",
+    )
+
+
+def test_rates_unchanged_and_inconclusive() -> None:
+    assert compare([1.0] * 300, [1.0] * 300, SUCCESS).verdict is Verdict.UNCHANGED
+    comparison = compare([1.0] * 8, [1.0] * 7 + [0.0], SUCCESS)
+    assert comparison.verdict is Verdict.INCONCLUSIVE
+    assert comparison.reason.startswith("between −57.5 points and ")
+    assert comparison.reason.endswith(" values would decide")
+    assert comparison.detectable is not None
+    assert 0.5 < comparison.detectable < 1
+
+
+def test_no_share_can_change_by_more_than_everything() -> None:
+    assert compare([1.0, 0.0], [0.0, 1.0], SUCCESS).detectable is None
+
+
+@pytest.mark.parametrize("bad", [2.0, 0.5])
+def test_what_is_no_trial_is_invalid(bad: float) -> None:
+    comparison = compare([1.0], [bad], SUCCESS)
+    assert (comparison.verdict, comparison.reason) == (Verdict.INVALID, f"{bad} is neither 0 nor 1 in after")
+    assert comparison.after is None
+
+
+def test_rates_of_different_sessions_are_pointed_out() -> None:
+    warnings = compare([1.0, 0.0] * 40, [1.0, 0.0] * 40, SUCCESS, session="two").warnings
+    assert warnings == ("measured in different sessions: the machine may have changed in between",)
