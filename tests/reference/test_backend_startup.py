@@ -26,8 +26,9 @@ from tests.services.llm_process import RunningProvider
 NOW = {"OPTIMIZATION_DELAY": "0"}
 
 
-def test_marks_come_in_order_and_once(services: dict[str, str]) -> None:
-    with backend(services, NOW) as running:
+@pytest.mark.parametrize("fault", ["none", "fail"])
+def test_marks_come_in_order_and_once(services: dict[str, str], fault: str) -> None:
+    with backend(services, NOW, OPTIMIZATION_FAULT=fault) as running:
         running.mark("settled")
         names = ["exec", "imported", "listening", "ready", "settled"]
         assert running.marks() == names
