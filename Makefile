@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+UV     ?= uv
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: help report test check bench lock clean
@@ -24,9 +25,9 @@ check: $(VENV)/dev.installed ## Style, types, import directions, declared depend
 	$(BIN)/deptry harness
 
 lock: ## Pin the dependencies anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra embedded --extra reference --group build pyproject.toml -o requirements/report.lock
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra embedded --extra reference --group build --group dev -c requirements/report.lock pyproject.toml \
 	  -o requirements/dev.lock
 

@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "scenario(rounds=12, pairs=1, warmup=0): a function that measures one thing on one variant each time it is "
+        "scenario(rounds=14, pairs=1, warmup=0): a function that measures one thing on one variant each time it is "
         "called with `turn`; the harness calls it for both variants, interleaved over rounds",
     )
 

@@ -31,7 +31,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One sample in a line. For a rate ``median`` is the share of ones and the quartiles are its Wilson 95 % interval."""
+    """One sample in a line. For a rate ``median`` is the share of ones, the quartiles are its Wilson 95 % interval."""
 
     n: int
     median: float

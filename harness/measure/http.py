@@ -121,6 +121,7 @@ class Client:
             left = _left(end)
             if connection.sock is not None:
                 connection.sock.settimeout(left)
+        answer.close()  # read1 leaves an answer open that has been read to its end
         if answer.will_close:
             self.close()
         return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, b"".join(chunks))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness import marks
 from harness.errors import HarnessError
+from harness.measure.signals import uninterrupted
 from harness.measure.watchdog import Watchdog
 
 MAX_LOG = 16 * 2**20
@@ -41,20 +42,21 @@ class ServiceProcess:
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.created = time.monotonic()
         try:
-            self._popen = subprocess.Popen(
-                list(command),
-                cwd=folder,
-                env=_environment(settings),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            with uninterrupted():  # a process that the watchdog does not know would stay behind
+                self._popen = subprocess.Popen(
+                    list(command),
+                    cwd=folder,
+                    env=_environment(settings),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+                self.started = time.monotonic()
+                watchdog.started(self._popen.pid)
         except OSError as error:
             raise HarnessError(f"{name}: cannot start {command[0]!r} in {folder}: {error.strerror}") from None
-        self.started = time.monotonic()
         self.pid = self._popen.pid
-        watchdog.started(self.pid)
         self._reader = threading.Thread(target=self._read, args=(log,), name=f"log of {name}", daemon=True)
         self._reader.start()
 

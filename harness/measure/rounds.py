@@ -26,7 +26,7 @@ class Scenario:
     """``suite/name``, with parameters in brackets."""
     function: Callable[..., object]
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    rounds: int = 12
+    rounds: int = 14
     pairs: int = 1
     """Turns of each variant in a round, interleaved."""
     warmup: int = 0

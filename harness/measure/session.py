@@ -4,14 +4,11 @@ import contextlib
 import hashlib
 import json
 import secrets
-import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 from harness.configuration.load import Project
 from harness.configuration.placeholders import fill
@@ -24,6 +21,7 @@ from harness.files.sessions import new_session_folder
 from harness.measure.environment import environment
 from harness.measure.recorder import Recorder
 from harness.measure.rounds import Progress, Rounds, Scenario
+from harness.measure.signals import interruptible
 from harness.measure.stack import LocalStack
 from harness.measure.watchdog import Watchdog
 from harness.model import SIDES, Failure, Run, Side, State, Variant
@@ -85,7 +83,7 @@ def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measure
         )
         cut_short: BaseException | None = None
         try:
-            with _signals_interrupt(), _running(stacks.values()):
+            with interruptible(), _running(stacks.values()):
                 rounds.run(beginning.first_round, beginning.rounds_done)
         except (KeyboardInterrupt, HarnessError) as error:
             cut_short = error
@@ -191,22 +189,3 @@ def _notes(project: Project, variants: Sequence[Variant]) -> tuple[str, ...]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@contextlib.contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the session in order, as Ctrl-C does; SIGINT too when the parent shell had it ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt(signal.Signals(number).name)
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    previous = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

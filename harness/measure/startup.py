@@ -68,7 +68,8 @@ def _until_ok(process: ServiceProcess, client: Client, path: str, end: float, ph
         try:
             answer = client.get(path, deadline=min(left, 5.0))
         except (OSError, http.client.HTTPException) as error:
-            last = str(error) or type(error).__name__
+            if time.monotonic() < end:  # the end itself cuts the last request: no news
+                last = str(error) or type(error).__name__
         else:
             if answer.status == http.client.OK:
                 return

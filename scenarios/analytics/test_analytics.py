@@ -12,9 +12,9 @@ from harness.measure.http import Response
 from harness.measure.turn import Turn
 from harness.model import Metric
 
-AVAILABLE = Metric("available", "1", better="higher", kind="rate", about="Share of calls that got an analysis.")
+AVAILABLE = Metric("available", "1", better="higher", kind="count", about="Calls that got an analysis.")
 MISSING = Metric("method_not_found", "1", kind="count", about="Answers saying that the method does not exist.")
-TRUE = Metric("true", "1", better="higher", kind="rate", about="Share of analyses whose every figure is right.")
+TRUE = Metric("true", "1", better="higher", kind="count", about="Analyses whose every figure is right.")
 COST = Metric("cost", "s", gated=False, about="Of one analysis; measured only where the method exists.")
 COST_CPU = Metric("cost_cpu", "s", gated=False, about="Processor time of ClickHouse for one analysis.")
 SCAN = Metric("scan", "s", gated=False, about="ClickHouse reading the same columns of the same rows, nothing else.")

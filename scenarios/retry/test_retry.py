@@ -13,9 +13,17 @@ from harness.measure.turn import Turn
 from harness.model import Mark, Metric
 from harness.retry import RetryPolicy
 
-ANSWERED = Metric("answered", "1", better="higher", kind="rate", about="Share of calls that got the model's answer.")
-FALLBACK = Metric("fallback", "1", kind="rate", gated=False, about="Share of calls that got a canned answer instead.")
-ERROR = Metric("error", "1", kind="rate", gated=False, about="Share of calls that got an error.")
+# With a scripted fault the outcome of a call is certain, so it is an exact count; with random faults it is a share.
+ANSWERED = Metric("answered", "1", better="higher", kind="count", about="Calls that got the model's answer.")
+FALLBACK = Metric("fallback", "1", kind="count", gated=False, about="Calls that got a canned answer instead.")
+ERROR = Metric("error", "1", kind="count", gated=False, about="Calls that got an error.")
+SHARE_ANSWERED = Metric(
+    "answered", "1", better="higher", kind="rate", about="Share of calls that got the model's answer."
+)
+SHARE_FALLBACK = Metric("fallback", "1", kind="rate", gated=False, about="Share of calls that got a canned answer.")
+SHARE_ERROR = Metric("error", "1", kind="rate", gated=False, about="Share of calls that got an error.")
+CERTAIN = {"answered": ANSWERED, "fallback": FALLBACK, "error": ERROR}
+SHARES = {"answered": SHARE_ANSWERED, "fallback": SHARE_FALLBACK, "error": SHARE_ERROR}
 ATTEMPTS = Metric("attempts", "1", kind="count", about="Calls that reached the provider for one request.")
 WAITING = Metric("waiting", "s", about="Sum of the pauses between attempts, as the provider sees them; a scaled wait.")
 LATENCY = Metric("latency", "s", about="From the request to the answer, whatever the answer is; contains scaled waits.")
@@ -73,7 +81,7 @@ def script(turn: Turn, *steps: Step, then: Step = "ok") -> None:
     assert answer.status == 200, answer.text
 
 
-def ask(turn: Turn, *, latency: Metric, scale: float | None = None) -> Call:
+def ask(turn: Turn, *, latency: Metric, outcomes: dict[str, Metric] = CERTAIN, scale: float | None = None) -> Call:
     """One request to the backend."""
     provider = turn.service("llm")
     provider.delete("/calls")
@@ -86,7 +94,7 @@ def ask(turn: Turn, *, latency: Metric, scale: float | None = None) -> Call:
     body = answer.json()
     calls = provider.get("/calls").json()["calls"]
     attempts = [(entry["arrived_ns"] / 1e9, (entry["ended_ns"] or end * 1e9) / 1e9) for entry in calls]
-    for metric, outcome in ((ANSWERED, "answered"), (FALLBACK, "fallback"), (ERROR, "error")):
+    for outcome, metric in outcomes.items():
         turn.record(metric, float(body["outcome"] == outcome))
     turn.record(ATTEMPTS, len(attempts))
     turn.trace("attempts", marks(begin, end, attempts, body["outcome"]))
@@ -154,9 +162,9 @@ def test_random_failures(turn: Turn) -> None:
     """Every attempt fails with probability 20 %: which share of calls still gets an answer, at how many attempts?"""
     script(turn, then={"random": {"share": 0.2, "step": "500"}})
     for _ in range(10):
-        ask(turn, latency=LATENCY)
+        ask(turn, latency=LATENCY, outcomes=SHARES)
     share = policy(turn).success_share(0.2)
-    turn.predict(ANSWERED, share, share, "1 − 0.2^attempts")
+    turn.predict(SHARE_ANSWERED, share, share, "1 − 0.2^attempts")
 
 
 @pytest.mark.scenario(rounds=4)

@@ -1,0 +1,107 @@
+"""Configurations: what is read, and what a user is told about a mistake."""
+
+from pathlib import Path
+
+import pytest
+
+from harness.configuration.load import find, load, start_order
+from harness.configuration.placeholders import fill
+from harness.errors import ExitCode, HarnessError
+
+SERVICE = '[system.services.backend]\ncommand = ["run"]\nready = "/ready"\n'
+VARIANTS = "[system.variants.before]\n[system.variants.after]\n"
+SOUND = SERVICE + VARIANTS
+
+
+def written(folder: Path, text: str, name: str = "harness.toml") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def complaint(folder: Path, text: str) -> str:
+    with pytest.raises(HarnessError) as caught:
+        load(written(folder, text))
+    assert caught.value.code == ExitCode.USAGE
+    message = str(caught.value)
+    assert all(line.startswith(str(folder)) for line in message.splitlines()), message
+    return message.replace(f"{folder}/", "")
+
+
+def test_a_sound_configuration(tmp_path: Path) -> None:
+    project = load(
+        written(tmp_path, SOUND + "[system.variants.after.backend.settings]\nSIZE = 3\nFAST = true\nRATE = 0.5\n")
+    )
+    assert project.system.variants["after"]["backend"].settings == {"SIZE": "3", "FAST": "true", "RATE": "0.5"}
+    assert project.reports == tmp_path / "reports"
+    assert project.scenarios == (tmp_path / "scenarios",)
+    assert project.system_folder == tmp_path
+
+
+def test_pyproject_and_a_system_of_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "fixtures").mkdir()
+    written(tmp_path / "fixtures", SOUND.replace("system.", ""), "system.toml")
+    file = written(tmp_path, '[tool.harness]\nsystem = "fixtures/system.toml"\n', "pyproject.toml")
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    assert find(tmp_path / "deep" / "er") == file
+    project = load(file)
+    assert (project.folder, project.system_folder) == (tmp_path, tmp_path / "fixtures")
+
+
+def test_no_configuration_anywhere(tmp_path: Path) -> None:
+    written(tmp_path, "[tool.other]\n", "pyproject.toml")
+    with pytest.raises(HarnessError, match="no configuration: neither "):
+        find(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (SOUND + "retries = 3\n", "harness.toml: system.variants.after.retries: input should be"),
+        ("sistem = 1\n" + SOUND, "harness.toml: sistem: unknown key; did you mean system?"),
+        (SOUND.replace("command", "comand"), "system.services.backend.comand: unknown key; did you mean command?"),
+        (SOUND.replace('["run"]', "[]"), "system.services.backend.command: tuple should have"),
+        (SOUND.replace('"/ready"', '"ready"'), "services.backend.ready: string should match"),
+        (SOUND.replace("ready =", "ready_within = -1\nready ="), "ready_within: input should be greater"),
+        (SOUND + "[gate]\nerror_budget = 5\n", "gate.error_budget: input should be less than 0.5, found 5"),
+        (SOUND + "[metrics]\nx = {floor = 'a'}\n", "harness.toml: metrics.x.floor: input should be a valid number"),
+        (SERVICE, "harness.toml: system.variants: missing"),
+        ("", "harness.toml: system: missing"),
+        ('system = "nowhere.toml"\n', "nowhere.toml: cannot be read: No such file or directory"),
+        ("system = \n", "harness.toml: not valid TOML: Invalid value (at line 1, column 10)"),
+        (SOUND.replace("ready =", 'needs = ["db"]\nready ='), "backend.needs: no service 'db'; there are backend"),
+        (SOUND.replace("ready =", 'needs = ["backend"]\nready ='), "services: backend need each other in a circle"),
+        (SOUND + "[system.variants.x.db]\n", "variants.x: no service 'db'; there are backend"),
+        (SOUND + "[system.services.db]\ncommand = ['x']\nready = '/'\nlifetime = 'session'\nneeds = ['backend']\n",
+         "services.db.needs: lives a session but needs backend, which lives a round"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line_with_file_key_and_what_is_allowed(tmp_path: Path, text: str, told: str) -> None:
+    assert told in complaint(tmp_path, text)
+
+
+def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    text = SOUND.replace("ready =", "colour = 1\nready_within = 'soon'\nready =")
+    assert len(complaint(tmp_path, text).splitlines()) == 2
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HarnessError, match="not valid TOML"):
+        load(tmp_path / "harness.toml")
+
+
+def test_services_start_after_those_they_need(tmp_path: Path) -> None:
+    text = SOUND.replace("ready =", 'needs = ["db", "llm"]\nready =')
+    text += "".join(f"[system.services.{name}]\ncommand = ['x']\nready = '/'\n" for name in ("llm", "db"))
+    file = written(tmp_path, text)
+    order = start_order(load(file).system, file)
+    assert order.index("backend") > max(order.index("db"), order.index("llm"))
+
+
+def test_placeholders() -> None:
+    values = {"port": "1", "db.url": "http://h:2"}
+    assert fill("{port} {db.url} {{port}}", values, "here") == "1 http://h:2 {port}"
+    assert fill('{"json": 1}', values, "here") == '{"json": 1}'
+    with pytest.raises(HarnessError, match=r"here: unknown placeholder \{prt\}; allowed: db.url, port"):
+        fill("{prt}", values, "here")

@@ -1,0 +1,112 @@
+"""Stacks of real processes: start-up as it was seen, deaths named, nothing left."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.configuration.load import Project, load
+from harness.errors import HarnessError
+from harness.measure.startup import POLL
+from tests.measure.conftest import Stacks
+
+
+def with_settings(project: Project, **settings: str) -> Project:
+    """The project, its backend started with these settings too."""
+    text = project.file.read_text("utf-8")
+    extra = "".join(f', {name} = "{value}"' for name, value in settings.items())
+    project.file.write_text(text.replace('TOKEN = "{secret}"', 'TOKEN = "{secret}"' + extra), "utf-8")
+    return load(project.file)
+
+
+def test_a_foreign_backend_is_timed_by_requests_alone(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(with_settings(project, DELAY="0.2"))
+    startup = stack.restart()["backend"]
+    assert list(startup.marks) == ["created", "started", "live", "ready_seen", "first_answer"]
+    assert startup.ready == startup.marks["ready_seen"] >= 0.2
+    assert startup.cpu is not None
+    assert 0 < startup.cpu < startup.marks["first_answer"] * os.cpu_count()  # type: ignore[operator]
+    assert startup.peak_memory is not None
+    assert startup.peak_memory > 2**20
+
+
+def test_marks_that_a_process_prints_come_before_what_requests_see(project: Project, stacks: Stacks) -> None:
+    startup = stacks.open(with_settings(project, MARKS="1")).restart()["backend"]
+    assert list(startup.marks) == ["created", "started", "exec", "listening", "live", "ready_seen", "first_answer"]
+    assert startup.marks["live"] - startup.marks["listening"] >= 0
+    assert POLL == 0.01  # what the report states as the resolution
+
+
+def test_every_restart_is_another_process(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(project)
+    pids = set()
+    for _ in range(3):
+        stack.restart()
+        pids.add(stack.service("backend").process.pid)
+    assert len(pids) == 3
+    assert sum(psutil.pid_exists(pid) for pid in pids) == 1
+
+
+def test_settings_reach_the_service_and_the_callers_environment_does_not(
+    project: Project, stacks: Stacks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    stack = stacks.open(project, "after")
+    stack.restart()
+    environment = json.loads(stack.service("backend").get("/environment").body)
+    assert environment["WORK"] == "0.02"
+    assert environment["TOKEN"] == "correct horse"
+    assert "AWS_SECRET_ACCESS_KEY" not in environment
+    assert stack.variant.settings["backend"]["TOKEN"] == "{secret}"  # what is written down holds no password
+
+
+def test_a_service_that_exits_is_named_with_code_and_last_lines(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(with_settings(project, FAULT="exit"))
+    with pytest.raises(HarnessError, match=r"backend exited with code 3 .*(?s:.)*cannot go on: no configuration"):
+        stack.restart()
+
+
+def test_a_service_that_never_gets_ready_is_named_with_its_answer(project: Project, stacks: Stacks) -> None:
+    project = with_settings(project, FAULT="never")
+    text = project.file.read_text("utf-8").replace("stop_within = 2", "stop_within = 2\nready_within = 0.5")
+    project.file.write_text(text, "utf-8")
+    with pytest.raises(HarnessError, match=r"backend was not ready in time: GET /ready got status 503: 'not yet'"):
+        stacks.open(load(project.file)).restart()
+
+
+def test_a_service_that_dies_midway_is_named(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(project)
+    stack.restart()
+    with pytest.raises(ConnectionError):
+        stack.service("backend").get("/die")
+    process = psutil.Process(stack.service("backend").process.pid)
+    while process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    with pytest.raises(HarnessError, match=r"backend exited with code 7 .*(?s:.)*about to die"):
+        stack.check_alive()
+
+
+def test_a_command_that_does_not_exist_is_named(project: Project, stacks: Stacks) -> None:
+    text = project.file.read_text("utf-8").replace('"{python}", "service.py"', '"no-such-program"')
+    project.file.write_text(text, "utf-8")
+    with pytest.raises(HarnessError, match=r"backend: cannot start 'no-such-program' in .*: No such file"):
+        stacks.open(load(project.file)).restart()
+
+
+def test_children_of_a_service_end_with_it(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(project)
+    stack.restart()
+    child = psutil.Process(int(stack.service("backend").get("/child").body))
+    stack.end_round()
+    _, alive = psutil.wait_procs([child], timeout=10)
+    assert alive == []
+
+
+def test_logs_are_kept(project: Project, stacks: Stacks, tmp_path: Path) -> None:
+    stack = stacks.open(with_settings(project, MARKS="1"))
+    stack.restart()
+    stack.close()
+    assert '"mark": "listening"' in (tmp_path / "before-backend.log").read_text("utf-8")

@@ -1,0 +1,54 @@
+"""What is left when the harness dies is killed, however it dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.measure.watchdog import Watchdog
+
+PARENT = textwrap.dedent("""
+    import subprocess, sys, time
+    from harness.measure.watchdog import Watchdog
+    dog = Watchdog()
+    service = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    dog.started(service.pid)
+    dog.folder(sys.argv[1])
+    print(service.pid, dog._child.pid, flush=True)
+    time.sleep(600)
+""")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_services_and_folders_go_when_the_harness_is_killed(tmp_path: Path, number: signal.Signals) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(data)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        service, watchdog = (psutil.Process(int(pid)) for pid in parent.stdout.readline().split())
+        os.kill(parent.pid, number)
+        parent.wait(10)
+        _, alive = psutil.wait_procs([service, watchdog], timeout=10)
+    finally:
+        parent.kill()
+        parent.communicate()
+    assert alive == []
+    assert not data.exists()
+
+
+def test_what_was_reported_gone_is_left_alone(tmp_path: Path) -> None:
+    service = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    try:
+        with Watchdog() as dog:
+            dog.started(service.pid)
+            dog.gone(service.pid)
+        assert service.poll() is None
+    finally:
+        service.kill()
+        service.wait()
