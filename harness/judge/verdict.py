@@ -20,10 +20,9 @@ def direction(change: float, metric: Metric) -> Verdict:
 
 def judge(evidence: Evidence, metric: Metric) -> Verdict:
     """A change, when the whole interval lies beyond the floor; unchanged, when all of it is too small to matter."""
-    floor, matters = margins(metric)
-    low, high = evidence.interval
-    if evidence.p_value <= evidence.alpha and (low > floor or high < -floor):
-        return direction(low, metric) if low > floor else direction(high, metric)
+    if evidence.p_value <= evidence.alpha and _beyond(evidence, metric):
+        return direction(evidence.value, metric)
+    _, matters = margins(metric)
     low, high = evidence.inner
     return Verdict.UNCHANGED if -matters < low and high < matters else Verdict.INCONCLUSIVE
 
@@ -46,6 +45,8 @@ def detectable(evidence: Evidence, metric: Metric) -> float | None:
 def explain_inconclusive(evidence: Evidence, metric: Metric) -> str:
     """What is known, what would have been seen, and what would decide."""
     parts = [_known(evidence, metric)]
+    if _beyond(evidence, metric):
+        parts.append(f"but the exact test is not convinced (p = {evidence.p_value:.2g})")
     visible = detectable(evidence, metric)
     if visible is not None:
         parts.append(f"a change of {describe_change(visible, metric.kind, evidence.scale)} would have been called")
@@ -78,19 +79,29 @@ def _advice(evidence: Evidence, metric: Metric) -> str:
 
 
 def needed_units(evidence: Evidence, metric: Metric) -> int | None:
-    """About how many units would decide, if the estimate is right: intervals narrow with the root of their number.
+    """About how many paired units would decide, if the estimate is right.
 
-    Whichever comes first: that the interval at ``alpha`` leaves the floor behind, or that the inner one lies within the
-    smallest effect. None when neither can be foreseen.
+    Intervals narrow with the root of the number of units; whichever comes first counts: that the interval at ``alpha``
+    leaves the floor behind, or that the inner one lies within the smallest effect. None when neither can be foreseen.
     """
+    if _beyond(evidence, metric) and evidence.p_value < 1:
+        missing = two_sided(evidence.alpha) / two_sided(evidence.p_value)
+        return math.ceil(evidence.units * missing**2)
     floor, matters = margins(metric)
     size = abs(evidence.value)
     routes = (
-        (_half(evidence.interval, evidence), size - floor - evidence.slack),
-        (_half(evidence.inner, evidence), matters - evidence.slack - size),
+        (_half(evidence.interval, evidence), size - floor),
+        (_half(evidence.inner, evidence), matters - size),
     )
     factors = [(half / room) ** 2 for half, room in routes if room > 0 and math.isfinite(half)]
     return max(evidence.units + 1, math.ceil(evidence.units * min(factors))) if factors else None
+
+
+def _beyond(evidence: Evidence, metric: Metric) -> bool:
+    """Whether the whole interval lies beyond the floor; for a rate its exact test may still see it otherwise."""
+    floor, _ = margins(metric)
+    low, high = evidence.interval
+    return low > floor or high < -floor
 
 
 def _half(interval: tuple[float, float], evidence: Evidence) -> float:

@@ -46,6 +46,10 @@ def test_counts_that_vary_are_totals() -> None:
     assert comparison.warnings == ()
 
 
+def test_the_smaller_side_counts() -> None:
+    assert compare([9.0, 11.0] * 4, [9.0, 11.0] * 3, CALLS).units == 6
+
+
 def test_scattered_counts_are_allowed_for() -> None:
     comparison = compare([0.0, 40.0] * 6, [5.0, 55.0] * 6, CALLS)
     assert comparison.verdict is Verdict.INCONCLUSIVE

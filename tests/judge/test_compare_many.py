@@ -40,8 +40,8 @@ def test_exploratory_metrics_are_called_only_among_all_of_them() -> None:
 
 
 def test_exploratory_metrics_cost_the_gated_ones_nothing() -> None:
-    before = run("before", sample(TIME, [1.0] * 8), sample(Metric("extra", "s", gated=False), [1.0] * 8))
-    after = run("after", sample(TIME, [1.1] * 8), sample(Metric("extra", "s", gated=False), [1.0] * 8))
+    extra = [sample(Metric(f"extra{i}", "s", gated=False), [1.0] * 8) for i in range(9)]
+    before, after = run("before", sample(TIME, [1.0] * 8), *extra), run("after", sample(TIME, [1.1] * 8), *extra)
     assert compare_runs(before, after, Policy())[0].verdict is Verdict.REGRESSED
 
 

@@ -118,6 +118,12 @@ def test_inconclusive_says_what_is_known_what_was_visible_and_what_would_decide(
     assert advice == f"about {math.ceil(8 * (0.065 / (0.04 - math.log(1.01))) ** 2)} rounds would decide"
 
 
+def test_one_odd_round_may_be_all_that_stands_in_the_way() -> None:
+    """The estimate is far enough, the interval only reaches back to one round: a ninth may decide, fewer never."""
+    reason = compare([1.0] * 8, [0.99] + [1.1] * 6 + [1.12]).reason
+    assert reason.endswith("about 9 rounds would decide")
+
+
 def test_more_rounds_than_anyone_has_are_no_advice() -> None:
     """The estimate lies on the smallest effect: no number of rounds in sight decides."""
     metric = replace(TIME, floor=0.05, smallest_effect=0.05)

@@ -2,8 +2,10 @@
 
 import pytest
 
+from harness.judge.compare import compare_runs
 from harness.judge.comparison import Verdict
-from tests.judge.build import SUCCESS, compare
+from harness.judge.policy import Policy
+from tests.judge.build import SUCCESS, compare, run, sample
 
 
 def test_rates_by_hand() -> None:
@@ -36,6 +38,24 @@ def test_rates_unchanged_and_inconclusive() -> None:
     assert 0.5 < comparison.detectable < 1
 
 
+def test_a_change_of_a_rate_needs_test_and_interval() -> None:
+    """0 and 5 of 8: Newcombe's interval clears the floor, Fisher's p = 2.6 % does not pass 1 %. 0 and 14 of 2000: p is
+    0.01 %, the interval does not clear the floor of one point. (z(1 %) / z(2.56 %))^2 * 8 = 10.7."""
+    few = compare([0.0] * 8, [1.0] * 5 + [0.0] * 3, SUCCESS)
+    assert few.verdict is Verdict.INCONCLUSIVE
+    known, objection, _, advice = few.reason.split("; ")
+    assert known == "between +2.9 points and +89.9 points (99 % sure)"
+    assert objection == "but the exact test is not convinced (p = 0.026)"
+    assert advice == "about 11 values would decide"
+    many = compare([0.0] * 2000, [1.0] * 14 + [0.0] * 1986, SUCCESS)
+    assert many.p_value == pytest.approx(1.2e-4, rel=0.01)
+    assert many.verdict is Verdict.UNCHANGED
+
+
+def test_the_smaller_side_counts() -> None:
+    assert compare([1.0, 0.0] * 4, [1.0, 0.0] * 3, SUCCESS).units == 6
+
+
 def test_no_share_can_change_by_more_than_everything() -> None:
     assert compare([1.0, 0.0], [0.0, 1.0], SUCCESS).detectable is None
 
@@ -50,3 +70,11 @@ def test_what_is_no_trial_is_invalid(bad: float) -> None:
 def test_rates_of_different_sessions_are_pointed_out() -> None:
     warnings = compare([1.0, 0.0] * 40, [1.0, 0.0] * 40, SUCCESS, session="two").warnings
     assert warnings == ("measured in different sessions: the machine may have changed in between",)
+
+
+def test_a_generous_budget_breaks_nothing() -> None:
+    """At a level of 90 % the interval of two single trials excludes 0 while Fisher's p is 1."""
+    before, after = run("before", sample(SUCCESS, [0.0])), run("after", sample(SUCCESS, [1.0]))
+    (comparison,) = compare_runs(before, after, Policy(error_budget=0.9))
+    assert comparison.verdict is Verdict.INCONCLUSIVE
+    assert "not convinced (p = 1)" in comparison.reason

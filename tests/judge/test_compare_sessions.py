@@ -24,8 +24,20 @@ def test_runs_of_different_sessions_need_a_change_beyond_what_sessions_differ() 
     assert thrice.effect is not None
     assert thrice.effect.value == pytest.approx(2.0, rel=0.1)
     assert 0.4 < thrice.effect.low < 0.6
-    assert thrice.detectable is not None
-    assert thrice.detectable > 1.02
+
+
+def test_what_sessions_differ_adds_to_what_is_detectable() -> None:
+    before, after = (
+        run("before", sample(TIME, noise(1, 12))),
+        run("after", sample(TIME, [1.1 * x for x in noise(3, 12)]), session="two"),
+    )
+    (trusting,) = compare_runs(before, after, Policy(between_sessions=1.0))
+    (careful,) = compare_runs(before, after, Policy(between_sessions=2.0))
+    assert trusting.detectable is not None
+    assert trusting.p_value is not None
+    assert trusting.p_value < 1
+    assert careful.p_value == 1
+    assert careful.detectable == pytest.approx(2 * (1 + trusting.detectable) - 1)
 
 
 def test_unchanged_across_sessions_needs_the_widened_interval_inside() -> None:
