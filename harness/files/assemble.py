@@ -57,7 +57,7 @@ def _without_unfinished(records: Iterable[Record]) -> tuple[list[Record], list[s
             dropped = sum(isinstance(r, Value) for r in tail)
             notes.append(f"Resumed at {record.at}; {dropped} values of the unfinished round were set aside.")
         kept.append(record)
-        if isinstance(record, RoundDone | Resumed):
+        if isinstance(record, RoundDone):
             unfinished = len(kept)
     return kept, notes
 

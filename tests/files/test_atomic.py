@@ -71,6 +71,20 @@ def test_replaces_unless_told_not_to(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["a", "b"]
 
 
+def test_what_appears_while_writing_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = tmp_path / "a", os.fsync
+
+    def somebody_is_faster(descriptor: int) -> None:
+        path.write_bytes(b"theirs")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", somebody_is_faster)
+    with pytest.raises(FileExistsError):
+        write_atomically(path, b"ours", overwrite=False)
+    assert path.read_bytes() == b"theirs"
+    assert names_in(tmp_path) == ["a"]
+
+
 def test_a_link_is_replaced_and_its_target_untouched(tmp_path: Path) -> None:
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_bytes(b"precious")
