@@ -69,3 +69,12 @@ def test_false_alarms_stay_at_their_level(excess: int) -> None:
             before, after = rng.negative_binomial(mean / (excess - 1), 1 / excess, (2, 12)).tolist()
         alarms += ratio_test(before, after).p_value(0.0) <= 0.05
     assert 0.01 < alarms / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
+
+
+@pytest.mark.parametrize(("before", "after", "exposure"), [(20, 41, 1.0), (3, 0, 2.0), (150, 160, 0.5)])
+def test_swapping_is_the_mirror_image(before: int, after: int, exposure: float) -> None:
+    test, mirrored = RatioTest(before, after, exposure), RatioTest(after, before, 1 / exposure)
+    low, high = test.interval(0.01)
+    assert mirrored.interval(0.01) == pytest.approx((-high, -low), rel=1e-9)
+    assert mirrored.estimate() == pytest.approx(-test.estimate())
+    assert mirrored.p_value(0.01) == pytest.approx(test.p_value(0.01), rel=1e-9)
