@@ -29,7 +29,8 @@ def command(before: str, after: str, *, gate: bool, strict: bool, form: str, con
     between them, so only effects beyond that are called (docs/method.md).
     """
     policy, baselines = _policy_and_baselines(config)
-    judgement = judge(run_of(before, baselines), run_of(after, baselines), policy_from(policy, strict=strict))
+    runs = run_of(before, "before", baselines), run_of(after, "after", baselines)
+    judgement = judge(*runs, policy_from(policy, strict=strict))
     if form == "terminal":
         show(judgement)
         click.echo(verdict_line(judgement))

@@ -19,8 +19,6 @@ from harness.files.records import (
 )
 from harness.model import SIDES, Failure, Metric, Run, Sample, State, Variant
 
-_OF_A_ROUND = (Value, Traced, Failed)
-
 
 def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     """The runs before and after.
@@ -30,9 +28,9 @@ def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     Raises HarnessError (13) when the journal does not start with a readable session start.
     """
     start = start_of(contents)
-    records, set_aside = _without_unfinished(contents.records)
-    notes = (*start.notes, *_damage(contents.bad_lines), *set_aside)
-    before, after = (_run(variant, start, records, notes) for variant in start.variants)
+    resumed = [f"Resumed at {record.at}." for record in contents.records if isinstance(record, Resumed)]
+    notes = (*start.notes, *_damage(contents.bad_lines), *resumed)
+    before, after = (_run(variant, start, contents.records, notes) for variant in start.variants)
     return before, after
 
 
@@ -43,23 +41,6 @@ def start_of(contents: JournalContents) -> SessionStart:
             return start
         case _:
             raise HarnessError("journal: found no readable session start on its first line", ExitCode.BASELINE)
-
-
-def _without_unfinished(records: Iterable[Record]) -> tuple[list[Record], list[str]]:
-    """Drop what an unfinished round had recorded before the session was resumed, and say so."""
-    kept: list[Record] = []
-    notes: list[str] = []
-    unfinished = 0
-    for record in records:
-        if isinstance(record, Resumed):
-            tail = kept[unfinished:]
-            kept[unfinished:] = [r for r in tail if not isinstance(r, _OF_A_ROUND)]
-            dropped = sum(isinstance(r, Value) for r in tail)
-            notes.append(f"Resumed at {record.at}; {dropped} values of the unfinished round were set aside.")
-        kept.append(record)
-        if isinstance(record, RoundDone):
-            unfinished = len(kept)
-    return kept, notes
 
 
 def _damage(bad_lines: Sequence[int]) -> list[str]:

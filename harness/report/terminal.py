@@ -128,15 +128,18 @@ def _entry(word: str, content: str, style: str) -> Table:
 
 
 def _remarks(view: ReportView) -> Iterator[Table]:
+    """What is to be said about gated rows; how much more the written report says."""
     for row in view.rows:
-        if row.reason:
+        if row.gated and row.reason:
             yield _entry(f"{row.symbol} {row.verdict}", f"{row.label}: {row.reason}", _STYLES[row.verdict])
-        for warning in row.warnings:
+        for warning in row.warnings if row.gated else ():
             yield _entry("⚠ warning", f"{row.label}: {warning}", "yellow")
-        for expected in row.expected:
-            if expected.agrees is False:
-                text = f"{row.label}: {expected.side} was predicted {expected.range}, measured {expected.measured}"
-                yield _entry("⚠ prediction", text, "yellow")
+    off = sum(expected.agrees is False for row in view.rows for expected in row.expected)
+    if off:
+        yield _entry("⚠ predictions", f"{off} of them are not met by what was measured: see the report", "yellow")
+    more = sum(bool(row.reason) + len(row.warnings) for row in view.rows if not row.gated)
+    if more:
+        yield _entry("…", f"{more} remarks on metrics that are not gated: see the report", "dim")
 
 
 def _failures(view: ReportView) -> Iterator[Table]:

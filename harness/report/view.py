@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ExitCode
-from harness.judge.comparison import Comparison, Estimate, Scale, Verdict
+from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdict
 from harness.judge.gate import Gate
 from harness.model import SIDES, Metric, Run, Sample, Side
 from harness.report import wording
@@ -249,10 +249,17 @@ def _expected(comparison: Comparison, run: Run) -> Expected | None:
         side=side,
         range=" to ".join(texts),
         measured=wording.amount(summary.median, metric) if summary else wording.NOT_MEASURED,
-        agrees=low <= summary.median <= high if summary else None,
+        agrees=_agrees(low, high, metric, summary) if summary else None,
         inside=f"{sum(low <= value <= high for value in values)} of {len(values)} values",
         about=_line(prediction.about),
     )
+
+
+def _agrees(low: float, high: float, metric: Metric, summary: Summary) -> bool:
+    """Whether the median lies in the range; of a share only an interval is known, so whether that meets the range."""
+    if metric.kind == "rate":
+        return summary.q1 <= high and low <= summary.q3
+    return low <= summary.median <= high
 
 
 def _notes(before: Run, after: Run) -> tuple[str, ...]:

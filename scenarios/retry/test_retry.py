@@ -26,6 +26,7 @@ CERTAIN = {"answered": ANSWERED, "fallback": FALLBACK, "error": ERROR}
 SHARES = {"answered": SHARE_ANSWERED, "fallback": SHARE_FALLBACK, "error": SHARE_ERROR}
 ATTEMPTS = Metric("attempts", "1", kind="count", about="Calls that reached the provider for one request.")
 WAITING = Metric("waiting", "s", about="Sum of the pauses between attempts, as the provider sees them; a scaled wait.")
+PLANNED = Metric("planned", "s", gated=False, about="Waits that the backend drew for one call, in real time.")
 LATENCY = Metric("latency", "s", about="From the request to the answer, whatever the answer is; contains scaled waits.")
 SHOWN_LATENCY = Metric("latency", "s", gated=False, about=LATENCY.about)
 STRETCH_SCALED = Metric("stretch_scaled", "1", gated=False, about="Measured / planned waiting, waits shortened.")
@@ -111,9 +112,13 @@ def marks(begin: float, end: float, attempts: list[tuple[float, float]], outcome
 
 def record_waiting(turn: Turn, made: Call, failures: int | None) -> None:
     """Waiting beside what the policy predicts for it; the waits may be longer than planned, never shorter."""
-    low, high = policy(turn).waiting(failures)
+    asked = policy(turn)
+    low, high = asked.waiting(failures)
+    about = "sum of base × factor^i, capped, with 10–30 % jitter"
     turn.record(WAITING, made.waiting)
-    turn.predict(WAITING, low, high, "sum of base × factor^i, capped, with 10–30 % jitter")
+    turn.predict(WAITING, low, high, f"{about}; timers and requests come on top")
+    turn.record(PLANNED, made.planned)
+    turn.predict(PLANNED, low / asked.scale, high / asked.scale, about)
     predict_attempts(turn, failures)
     assert made.waiting >= low * 0.999, f"waited {made.waiting} s, the policy asks for at least {low} s"
 

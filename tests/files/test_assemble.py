@@ -9,14 +9,13 @@ from harness.files.records import (
     End,
     Failed,
     MetricDefined,
-    Predicted,
     Record,
     Resumed,
     RoundDone,
     SessionStart,
     Value,
 )
-from harness.model import Failure, Metric, Prediction, Run
+from harness.model import Failure, Metric, Run
 
 
 def assemble(*records: Record, bad_lines: tuple[int, ...] = ()) -> tuple[Run, Run]:
@@ -71,24 +70,18 @@ def test_a_failure_of_the_session_belongs_to_both(records: tuple[Record, ...]) -
     assert before.failures == after.failures == (failed.failure,)
 
 
-def test_a_resumed_session_measures_the_unfinished_round_again(records: tuple[Record, ...]) -> None:
-    lost = Failed("before", Failure("startup/cold", 1, "killed"))
-    kept = Failed("before", Failure("startup/cold", 0, "wrong answer"))
-    prediction = Predicted("before", Prediction("startup/cold", "ready", 0.0, 1.0, ""))
+def test_a_resumed_session_keeps_what_its_unfinished_round_had_measured(records: tuple[Record, ...]) -> None:
+    failed = Failed("before", Failure("startup/cold", 1, "killed"))
     before, _ = assemble(
         *records[:3],
-        *(prediction, value(0, 1.0), kept, RoundDone(0)),
-        *(value(1, 66.0), lost, Resumed("2026-02-01")),
-        *(prediction, value(1, 77.0), Resumed("2026-02-02")),
-        *(prediction, value(1, 2.0), RoundDone(1), End("complete")),
+        *(value(0, 1.0), RoundDone(0)),
+        *(value(1, 66.0), failed, Resumed("2026-02-01")),
+        *(value(2, 2.0), RoundDone(2), End("complete")),
     )
-    assert [(sample.values, sample.rounds) for sample in before.samples] == [((1.0, 2.0), (0, 1))]
-    assert before.failures == (kept.failure,)
-    assert before.predictions == (prediction.prediction,)
-    assert before.notes[-2:] == (
-        "Resumed at 2026-02-01; 1 values of the unfinished round were set aside.",
-        "Resumed at 2026-02-02; 1 values of the unfinished round were set aside.",
-    )
+    assert [(sample.values, sample.rounds) for sample in before.samples] == [((1.0, 66.0, 2.0), (0, 1, 2))]
+    assert before.failures == (failed.failure,)
+    assert before.rounds == 2
+    assert before.notes[-1] == "Resumed at 2026-02-01."
 
 
 def test_damage_is_noted(records: tuple[Record, ...]) -> None:

@@ -79,7 +79,7 @@ def check_size(python: Path) -> None:
 
 
 def check_use(folder: Path, python: Path) -> None:
-    """``harness --help``, a scenario of a user's own, ``harness compare``: in a project with a ``fixtures/`` of its own."""
+    """``harness --help``, ``run`` on a user's own scenario, ``compare``; the project has a ``fixtures/`` of its own."""
     project = folder / "project"
     shutil.copytree(ROOT / "tests" / "tiny", project, ignore=shutil.ignore_patterns("__pycache__"))
     (project / "fixtures").mkdir()

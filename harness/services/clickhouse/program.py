@@ -21,14 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _options(arguments)
         serve = _load()
         marks.emit("imported")
-        serve(options.host, options.port, options.data.absolute())
+        serve(options.host, options.port, options.data.absolute(), STOP_SIGNALS)
     except HarnessError as error:
         sys.stderr.write(f"clickhouse: {error}\n")
         return error.code
     return ExitCode.OK
 
 
-def _load() -> Callable[[str, int, Path], None]:
+def _load() -> Callable[[str, int, Path, frozenset[signal.Signals]], None]:
     """The server with its engine, which is large and optional."""
     try:
         from harness.services.clickhouse.serving import serve

@@ -11,7 +11,6 @@ from harness.errors import ExitCode, HarnessError
 from harness.services.clickhouse import folder
 from harness.services.clickhouse.engine import Engine
 from harness.services.clickhouse.failure import ClickHouseError
-from harness.services.clickhouse.program import STOP_SIGNALS
 from harness.services.clickhouse.protocol import Front
 from harness.services.clickhouse.server import Server
 
@@ -19,8 +18,8 @@ _FINISH_SECONDS, _CANCEL_SECONDS = 1.0, 0.5
 """How long a stop waits for running requests, then for them to notice that they were cancelled."""
 
 
-def serve(host: str, port: int, data: Path) -> None:
-    """Serve until one of ``STOP_SIGNALS``, which have to be blocked. Raises ``HarnessError`` when it cannot start."""
+def serve(host: str, port: int, data: Path, stop_signals: frozenset[signal.Signals]) -> None:
+    """Serve until one of ``stop_signals``, which have to be blocked. Raises ``HarnessError`` when it cannot start."""
     server = _bind(host, port)
     with folder.claimed(data):
         os.chdir(data)
@@ -30,7 +29,7 @@ def serve(host: str, port: int, data: Path) -> None:
         front = Front(engine, users(os.environ))
         server.start(front)
         marks.emit("ready")
-        signal.sigwait(STOP_SIGNALS)
+        signal.sigwait(stop_signals)
         _stop(server, front, engine)
 
 
