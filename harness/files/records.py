@@ -81,7 +81,7 @@ class RoundDone:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A later process goes on. What the unfinished round had recorded is set aside: that round is measured again."""
+    """A later process goes on, with a new round."""
 
     at: str
     """UTC, ISO 8601."""
