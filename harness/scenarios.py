@@ -1,6 +1,8 @@
 """A pytest session that measures: from collected scenarios to the table at the end. Only the plugin uses it."""
 
+import contextlib
 import inspect
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -164,9 +166,11 @@ class _ProgressPrinter:
     """One line, rewritten on a terminal; a line now and then elsewhere."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._capture = config.pluginmanager.getplugin("capturemanager")
+        capture = config.pluginmanager.getplugin("capturemanager")  # None under -p no:capture
+        self._uncaptured = capture.global_and_fixture_disabled if capture else contextlib.nullcontext
         self._stream = sys.__stderr__
-        self._live = self._stream is not None and self._stream.isatty()
+        with self._uncaptured():  # while pytest captures, nothing is a terminal
+            self._live = self._stream is not None and self._stream.isatty()
         self._last = 0.0
         self._width = 0
 
@@ -176,17 +180,18 @@ class _ProgressPrinter:
             return
         self._last = time.monotonic()
         line = progress_line(progress)
-        self._write(f"\r{line:{self._width}}" if self._live else f"{line}\n")
+        if self._live:
+            line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
+        self._write(f"\r{line:{self._width}}" if self._live else f"\n{line}")
         self._width = len(line)
 
     def clear(self) -> None:
-        """Leave nothing of the line behind."""
-        if self._live:
-            self._write("\r" + " " * self._width + "\r")
+        """Leave nothing of the line behind on a terminal, and end the last line elsewhere."""
+        self._write("\r" + " " * self._width + "\r" if self._live else "\n")
 
     def _write(self, text: str) -> None:
         if self._stream is None:
             return
-        with self._capture.global_and_fixture_disabled():
+        with self._uncaptured():
             self._stream.write(text)
             self._stream.flush()
