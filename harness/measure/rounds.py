@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.files.records import Failed, RoundDone
+from harness.masking import redact
 from harness.measure.order import generator, side_order
 from harness.measure.recorder import Recorder
 from harness.measure.stack import Stack
@@ -133,7 +134,7 @@ class Rounds:
         stack.check_alive()
         self._failed[scenario.id, side] += 1
         self.errors.setdefault(scenario.id, error)
-        message = f"{side}: {type(error).__name__}: {error}"[:2000]
+        message = redact(f"{side}: {type(error).__name__}: {error}")[:2000]
         self.recorder.write(Failed(side, Failure(scenario.id, number, message)))
 
     def _tell(self, done: int, doing: str) -> None:
