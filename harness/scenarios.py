@@ -5,7 +5,7 @@ import inspect
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -70,18 +70,17 @@ class MeasuringSession:
             raise pytest.UsageError(str(error)) from None
         planned = config.getoption("--harness-rounds")
         scenarios = {item.nodeid: _scenario(item, project, planned) for item in items}
-        session = cls(config, project, scenarios)
-        if config.getoption("--harness-list"):
-            session.list(items)
-        return session
+        _refuse_same_names(scenarios)
+        return cls(config, project, scenarios)
 
-    def list(self, items: Sequence[pytest.Item]) -> None:
-        """Print the scenarios, one a line, and end pytest."""
-        for item in items:
-            scenario = self._scenarios[item.nodeid]
+    @property
+    def listing(self) -> str:
+        """The scenarios, one a line: name, how often, what about."""
+        lines = []
+        for scenario in self._scenarios.values():
             about = (inspect.getdoc(scenario.function) or "").partition("\n")[0]
-            sys.__stdout__.write(f"{scenario.id}  {scenario.rounds} rounds × {scenario.pairs}  {about}\n")  # type: ignore[union-attr]
-        pytest.exit(f"{len(items)} scenarios", returncode=0)
+            lines.append(f"{scenario.id}  {scenario.rounds} rounds × {scenario.pairs}  {about}\n")
+        return "".join(lines)
 
     def result(self, item: pytest.Function) -> None:
         """Pass, or raise what the scenario raised in one of its turns."""
@@ -107,14 +106,13 @@ class MeasuringSession:
                 resume=find_session(project.reports / "out", resume) if resume else None,
             )
             self._measured, cut_short = measure(request, progress.show)
+            policy = policy_from(project.configuration.gate, strict=option("--harness-strict"))
+            self._judgement = judge(self._measured.before, self._measured.after, policy)
+            self._reports = write_reports(self._judgement, self._measured.folder)
         except HarnessError as error:
             self._stop(error)
         finally:
             progress.clear()
-        assert self._measured is not None
-        policy = policy_from(project.configuration.gate, strict=option("--harness-strict"))
-        self._judgement = judge(self._measured.before, self._measured.after, policy)
-        self._reports = write_reports(self._judgement, self._measured.folder)
         if isinstance(cut_short, HarnessError):
             self._stop(cut_short)
         if cut_short is not None:
@@ -156,6 +154,15 @@ def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scena
     return Scenario(
         f"{item.path.parent.name}/{name}", item.function, arguments, rounds, frequency.pairs, frequency.warmup
     )
+
+
+def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:
+    """Two scenarios of one name would be measured as one."""
+    seen: dict[str, str] = {}
+    for node, scenario in scenarios.items():
+        if scenario.id in seen:
+            raise pytest.UsageError(f"two scenarios are called {scenario.id}: {seen[scenario.id]} and {node}")
+        seen[scenario.id] = node
 
 
 def _relative(path: Path) -> Path:

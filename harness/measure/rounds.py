@@ -60,6 +60,9 @@ class Rounds:
     clock: Clock = time.monotonic
     errors: dict[str, Exception] = field(default_factory=dict)
     """Scenario -> the first exception that it raised."""
+    _asked: set[str] = field(default_factory=set)
+    _heard: set[str] = field(default_factory=set)
+    """Scenarios that took turns, and those that recorded a value in one."""
     _failed: Counter[tuple[str, Side]] = field(default_factory=Counter)
     _memory: dict[Side, Memory] = field(default_factory=lambda: {side: Memory() for side in SIDES})
     _begun: float = 0.0
@@ -75,6 +78,12 @@ class Rounds:
             self.recorder.write(RoundDone(first))
             self.recorder.sync()
             first, done = first + 1, done + 1
+        self._miss_the_silent()
+
+    def _miss_the_silent(self) -> None:
+        """A scenario that recorded nothing was not measured: that must not look like a pass."""
+        for name in self._asked - self._heard:
+            self.errors.setdefault(name, RuntimeError("the scenario recorded no value"))
 
     def _warm_up(self) -> None:
         """One start of each variant that does not count: the very first one compiles files and fills caches."""
@@ -122,9 +131,11 @@ class Rounds:
             memory=self._memory[side],
             clock=self.clock,
         )
+        self._asked.add(scenario.id)
         try:
             scenario.function(turn=turn, **scenario.arguments)
-            turn.finish()
+            if turn.finish():
+                self._heard.add(scenario.id)
         except Exception as error:  # noqa: BLE001 - whatever a scenario raises is its result, kept and reported
             self._note(scenario, side, number, error, stack)
         self.recorder.sync()
