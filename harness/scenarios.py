@@ -65,7 +65,7 @@ class MeasuringSession:
         """Read the configuration; a mistake in it or in a scenario's signature is a usage error."""
         option = config.getoption("--harness-config")
         try:
-            project = load(Path(option) if option else find(config.invocation_params.dir))
+            project = load(Path(option) if option else find(items[0].path.parent))
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from None
         planned = config.getoption("--harness-rounds")
