@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options; ``harness run`` has the same without the prefix."""
     group = parser.getgroup("harness", "before/after measuring (pytest-before-after)")
     add = group.addoption
-    add("--harness-config", metavar="FILE", help="harness.toml or pyproject.toml; default: the nearest one above the scenarios")
+    add("--harness-config", metavar="FILE", help="configuration; default: the nearest one above the scenarios")
     add("--harness-before", metavar="VARIANT", default="before", help="variant to measure as before")
     add(
         "--harness-after", metavar="VARIANT", default="after", help="variant to measure as after; may be the same (A/A)"
