@@ -6,12 +6,16 @@ from collections.abc import Mapping
 
 MASK = "•••"
 
-_SECRET_KEY = re.compile(r"PASSWORD|SECRET|TOKEN|KEY", re.IGNORECASE)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SECRET_KEY = re.compile(r"(?:.*[_-])?(?:pass|passwd|password|pwd|pw|secret|token|key|credentials?)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\{[\w.-]+\}")
 _SECRET_IN_TEXT = (
     (re.compile(r"(://)[^/@\s]+@"), rf"\1{MASK}@"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {MASK}"),
-    (re.compile(r"(?i)\b(\w*(?:password|secret|token|api_?key)\w*[\"']?\s*[=:]\s*)[^\s&,;]+"), rf"\1{MASK}"),
+    (
+        re.compile(r"(?i)\b(\w*(?:password|passwd|pwd|pw|secret|token|api_?key)\w*[\"']?\s*[=:]\s*)[^\s&,;]+"),
+        rf"\1{MASK}",
+    ),
 )
 
 
@@ -21,7 +25,12 @@ def mask(settings: Mapping[str, str]) -> dict[str, str]:
     A masked value ends with four digits of its hash, so that a changed secret shows as a change. A placeholder such as
     ``{secret}`` is no secret yet and stays; so does what was masked before.
     """
-    return {key: _masked(value) if _SECRET_KEY.search(key) else redact(value) for key, value in settings.items()}
+    return {key: _masked(value) if _is_secret(key) else redact(value) for key, value in settings.items()}
+
+
+def _is_secret(key: str) -> bool:
+    """Whether the last word of a name, ``snake_case`` or ``camelCase``, says that the value is a secret."""
+    return _SECRET_KEY.fullmatch(_CAMEL.sub("_", key)) is not None
 
 
 def _masked(value: str) -> str:

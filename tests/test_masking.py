@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from harness.masking import MASK, mask, redact
 
 
@@ -33,3 +35,17 @@ def test_secrets_are_taken_out_of_messages() -> None:
     message = 'GET /x?api_key=abc&n=1 failed: {"password": "hunter2", "n": 1}'
     assert redact(message) == f'GET /x?api_key={MASK}&n=1 failed: {{"password": {MASK}, "n": 1}}'
     assert redact("the key question: 3 retries") == "the key question: 3 retries"
+
+
+@pytest.mark.parametrize("key", ["PASS", "DB_PWD", "CREDENTIALS", "AWS_SECRET_ACCESS_KEY", "clientSecret", "x-api-key"])
+def test_names_of_secrets(key: str) -> None:
+    assert mask({key: "hunter2"})[key].startswith(MASK)
+
+
+@pytest.mark.parametrize("key", ["LLM_MAX_TOKENS", "CACHE_KEY_PREFIX", "MONKEY", "TOKENIZERS_PARALLELISM", "BYPASS"])
+def test_names_of_no_secrets(key: str) -> None:
+    assert mask({key: "4096"}) == {key: "4096"}
+
+
+def test_passwords_in_addresses() -> None:
+    assert "hunter2" not in redact("http://h/?pw=hunter2 and http://u:hunter2@h")

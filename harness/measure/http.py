@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import math
+import select
 import socket
 import time
 from collections.abc import Mapping
@@ -39,13 +41,50 @@ class Response:
             raise HarnessError(f"answer is not JSON (status {self.status}): {self.text[:200]!r}") from None
 
 
+class _DeadlineSocket(socket.socket):
+    """Gives each read only what is left of the exchange: an answer that drips cannot outlast its deadline."""
+
+    end = math.inf
+
+    def recv_into(self, *arguments: Any, **options: Any) -> int:
+        """Read within what is left; TimeoutError when nothing is."""
+        self.settimeout(_left(self.end))
+        return super().recv_into(*arguments, **options)
+
+
 class Connection(http.client.HTTPConnection):
-    """Sends at once (no Nagle delay), so that a request takes one packet where it can."""
+    """Sends a request in one write and without Nagle's delay, so that it takes one packet where it can."""
+
+    sock: _DeadlineSocket | None
+    _held: list[bytes] | None = None
 
     def connect(self) -> None:
         """Connect, within what is left of the deadline."""
         super().connect()
+        assert self.sock is not None
+        timeout = self.sock.gettimeout()
+        self.sock = _DeadlineSocket(fileno=self.sock.detach())
+        self.sock.settimeout(timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send_at_once(self, method: str, path: str, payload: bytes | None, headers: Mapping[str, str]) -> None:
+        """Send a request in one write: http.client would send head and body in two."""
+        self._held = []
+        self.request(method, path, payload, dict(headers))
+        request, self._held = b"".join(self._held), None
+        self.send(request)
+
+    def send(self, data: Any) -> None:
+        """Send ``data``, or hold it while a request is put together."""
+        if self._held is None:
+            super().send(data)
+        else:
+            self._held.append(data)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the service has closed the connection (or spoken unasked) since the last answer."""
+        return self.sock is not None and bool(select.select([self.sock], [], [], 0)[0])
 
 
 class Client:
@@ -84,22 +123,17 @@ class Client:
     ) -> Response:
         """One exchange within ``deadline`` seconds in all; ``bytes`` are sent as they are, anything else as JSON.
 
-        A kept-alive connection that the service has closed meanwhile is opened again once. Raises OSError or
-        http.client.HTTPException when there is no answer, TimeoutError when it came too late.
+        A kept-alive connection that the service has closed meanwhile is opened anew; what was sent is never sent again.
+        Raises OSError or http.client.HTTPException when there is no answer, TimeoutError when it came too late.
         """
         payload = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         sent = dict(headers or {})
         if payload is not None and not isinstance(body, bytes):
             sent.setdefault("Content-Type", "application/json")
-        end = time.monotonic() + deadline
-        fresh = self._connection is None
-        try:
-            return self._exchange(method, path, payload, sent, end)
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+        if self._connection is not None and self._connection.stale:
             self.close()
-            if fresh:
-                raise
-            return self._exchange(method, path, payload, sent, end)
+        try:
+            return self._exchange(method, path, payload, sent, time.monotonic() + deadline)
         except BaseException:
             self.close()
             raise
@@ -108,9 +142,11 @@ class Client:
         connection = self._connection
         if connection is None:
             connection = self._connection = Connection(self.host, self.port, timeout=_left(end))
-        elif connection.sock is not None:
-            connection.sock.settimeout(_left(end))
-        connection.request(method, path, payload, headers)
+            connection.connect()
+        assert connection.sock is not None
+        connection.sock.end = end
+        connection.sock.settimeout(_left(end))
+        connection.send_at_once(method, path, payload, headers)
         answer = connection.getresponse()
         chunks, size = [], 0
         while chunk := answer.read1(65536):
@@ -118,9 +154,6 @@ class Client:
             if size > MAX_ANSWER:
                 raise HarnessError(f"{self.host}:{self.port} sent more than {MAX_ANSWER >> 20} MiB for {method} {path}")
             chunks.append(chunk)
-            left = _left(end)
-            if connection.sock is not None:
-                connection.sock.settimeout(left)
         answer.close()  # read1 leaves an answer open that has been read to its end
         if answer.will_close:
             self.close()

@@ -61,13 +61,15 @@ class ServiceProcess:
         self._reader.start()
 
     def _read(self, log: Path) -> None:
+        """Keep reading whatever happens to the log: a service whose output nobody reads would stop."""
         assert self._popen.stdout is not None
-        written = 0
-        with log.open("ab", buffering=0) as file:
-            for line in self._popen.stdout:
-                if written < MAX_LOG:
-                    written += file.write(line)
-                self._notice(line.decode("utf-8", "backslashreplace").rstrip())
+        room = MAX_LOG
+        for line in self._popen.stdout:
+            if room > 0:
+                room -= len(line)
+                with contextlib.suppress(OSError), log.open("ab", buffering=0) as file:
+                    file.write(line)
+            self._notice(line.decode("utf-8", "backslashreplace").rstrip())
         with self._changed:
             self._changed.notify_all()
 
@@ -104,22 +106,23 @@ class ServiceProcess:
         raise HarnessError(f"{self.name} {cause} after {after:.1f} s; its last lines:{lines or ' none'}")
 
     def cpu_seconds(self) -> float | None:
-        """Processor time used so far by all threads of the process, in seconds; None where the kernel does not tell.
+        """Processor time of the process and its living descendants so far, in seconds; None where the kernel does
+        not tell.
 
-        Reads the process's CPU clock (clock_getcpuclockid(3)), which counts nanoseconds and keeps ended threads.
+        Reads the processes' CPU clocks (clock_getcpuclockid(3)), which count nanoseconds and keep ended threads.
         """
         try:
-            return time.clock_gettime(_process_clock(self.pid))
+            return sum(time.clock_gettime(_process_clock(pid)) for pid in _family(self.pid))
         except OSError:
             return None
 
     def peak_memory(self) -> float | None:
-        """Largest resident set so far, in bytes; None where /proc does not tell."""
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines():
-                if line.startswith("VmHWM:"):
-                    return float(line.split()[1]) * 1024
-        return None
+        """Largest resident sets so far of the process and its living descendants, added up, in bytes; None where /proc
+        does not tell."""
+        try:
+            return sum(map(_high_water, _family(self.pid)))
+        except OSError:
+            return None
 
     def stop(self, within: float) -> None:
         """Ask for an orderly stop, kill the whole group after ``within`` seconds."""
@@ -135,6 +138,23 @@ class ServiceProcess:
         assert self._popen.stdout is not None
         if not self._reader.is_alive():
             self._popen.stdout.close()
+
+
+def _family(pid: int) -> list[int]:
+    """``pid`` and its living descendants, where the kernel lists children (CONFIG_PROC_CHILDREN)."""
+    family = [pid]
+    for parent in family:
+        for listed in Path(f"/proc/{parent}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                family += map(int, listed.read_text("ascii").split())
+    return family
+
+
+def _high_water(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text("utf-8", "replace").splitlines():
+        if line.startswith("VmHWM:"):
+            return float(line.split()[1]) * 1024
+    return 0.0
 
 
 def _process_clock(pid: int) -> int:

@@ -22,6 +22,7 @@ from harness.model import Side, Variant
 HOST = "127.0.0.1"
 _PORTS = range(20000, 32000)
 """Below the range from which the kernel takes ports for outgoing connections: nobody takes ours between two rounds."""
+_given: set[int] = set()
 
 
 class RunningService(Client):
@@ -50,6 +51,11 @@ class Stack(Protocol):
     @property
     def variant(self) -> Variant:
         """Which variant runs here."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Mapping[str, str]]:
+        """Service -> environment variable -> value, secrets included; placeholders are not filled in."""
         ...
 
     def restart(self) -> Mapping[str, Startup]:
@@ -87,7 +93,8 @@ class LocalStack:
         for name in self._services:
             port = str(_free_port())
             self._values |= {f"{name}.host": HOST, f"{name}.port": port, f"{name}.url": f"http://{HOST}:{port}"}
-        self.variant = Variant(side, origin, {name: mask(service.settings) for name, service in self._services.items()})
+        self.settings = {name: service.settings for name, service in self._services.items()}
+        self.variant = Variant(side, origin, {name: mask(settings) for name, settings in self.settings.items()})
 
     def open(self) -> None:
         """Start the services that live a session."""
@@ -169,8 +176,11 @@ def _with_overrides(project: Project, origin: str) -> dict[str, Service]:
 
 
 def _free_port() -> int:
+    """A port that nobody listens on, and that no other service of this process was given."""
     for port in random.sample(_PORTS, 200):
         with socket.socket() as probe, suppress(OSError):
             probe.bind((HOST, port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
     raise HarnessError(f"no free port among 200 tried between {_PORTS.start} and {_PORTS.stop}")

@@ -13,11 +13,14 @@ from harness.model import Mark
 
 POLL = 0.01
 """Seconds between two requests while waiting: the resolution of what requests alone can time. One poller at 10 ms does
-not change the start-up that it watches (docs/method.md)."""
+not change the start-up that it watches (docs/architecture.md)."""
+
+_LATE_MARK = 0.1
+"""Seconds to wait for the mark ``ready`` of a process that prints marks: it may reach us after the answer did."""
 
 RESOLUTION = (
     f"Start-up: live, ready_seen and first_answer are seen by a request every {POLL * 1000:g} ms; exec, imported, "
-    "listening, ready and settled are times that the process itself printed."
+    "listening, ready and settled are times that the process itself printed, if it prints marks."
 )
 """What every report says about start-up times."""
 
@@ -53,6 +56,8 @@ def watch(process: ServiceProcess, service: Service, client: Client) -> Startup:
         seen["live"] = time.monotonic()
     _until_ok(process, client, service.ready, end, "ready")
     seen["ready_seen"] = time.monotonic()
+    if process.marks():
+        process.wait_for_mark("ready", _LATE_MARK)
     if service.first_answer is not None:
         _until_ok(process, client, service.first_answer, end, "first answer")
         seen["first_answer"] = time.monotonic()

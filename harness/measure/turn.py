@@ -29,7 +29,7 @@ class Timing:
 class Memory:
     """What a scenario did once for a stack, kept over its turns."""
 
-    done: dict[str, object] = field(default_factory=dict)
+    done: dict[tuple[str, str], object] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Turn:
 
     def setting(self, service: str, name: str) -> str:
         """What ``service`` was started with; KeyError when it has no such setting."""
-        return self.variant.settings[service][name]
+        return self.stack.settings[service][name]
 
     def startup(self, service: str) -> Startup:
         """How ``service`` came up in this round."""
@@ -110,9 +110,9 @@ class Turn:
             self._records.append(Traced(self.side, Trace(self.scenario, name, self.round, tuple(marks))))
 
     def once(self, key: str, action: Callable[[], object]) -> None:
-        """Do ``action`` the first time that a turn on this variant asks for ``key``, such as filling a table."""
-        if key not in self.memory.done:
-            self.memory.done[key] = action()
+        """Do ``action`` the first time that this scenario asks for ``key`` on this variant, such as filling a table."""
+        if (self.scenario, key) not in self.memory.done:
+            self.memory.done[self.scenario, key] = action()
 
     def finish(self) -> bool:
         """Write what was recorded; whether a value was. The harness calls it after the scenario has returned."""

@@ -52,6 +52,10 @@ class SimulatedStack:
     def variant(self) -> Variant:
         return Variant(self.side, self.side, {"backend": {"SPEED": self.side}})
 
+    @property
+    def settings(self) -> Mapping[str, Mapping[str, str]]:
+        return self.variant.settings
+
     def restart(self) -> Mapping[str, Startup]:
         self.end_round()
         self.log.append(f"start {self.side}")

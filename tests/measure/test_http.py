@@ -1,5 +1,6 @@
 """The measuring client against a real socket server that misbehaves."""
 
+import http.client
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -15,11 +16,11 @@ from harness.measure.http import MAX_ANSWER, Client
 def serving(*answers: Callable[[socket.socket], None]) -> Iterator[int]:
     """A server that treats its first connection with the first answer, and so on; yields its port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        done = threading.Event()
 
         def serve() -> None:
             for answer in answers:
                 with suppress(OSError), server.accept()[0] as connection:
+                    connection.settimeout(10)
                     answer(connection)
 
         thread = threading.Thread(target=serve)
@@ -27,8 +28,7 @@ def serving(*answers: Callable[[socket.socket], None]) -> Iterator[int]:
         try:
             yield server.getsockname()[1]
         finally:
-            done.set()
-            server.close()
+            server.shutdown(socket.SHUT_RDWR)  # wakes an accept that waits for a client who does not come
             thread.join(10)
 
 
@@ -61,6 +61,36 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again() -> None:
     with serving(replies(OK), replies(OK)) as port, Client("127.0.0.1", port) as client:
         assert client.get("/").text == "ok"
         assert client.get("/").text == "ok"
+
+
+def test_what_was_sent_is_never_sent_again() -> None:
+    requests: list[bytes] = []
+
+    def reads_and_leaves(connection: socket.socket) -> None:
+        requests.append(connection.recv(65536))
+        connection.sendall(OK)
+        requests.append(connection.recv(65536))
+
+    with serving(reads_and_leaves, replies(OK)) as port, Client("127.0.0.1", port) as client:
+        client.post("/pay", {"n": 1})
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            client.post("/pay", {"n": 2})
+    assert len(requests) == 2
+
+
+def test_the_deadline_holds_for_headers_that_drip() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        connection.settimeout(0.02)
+        for number in range(10_000):
+            connection.sendall(b"X-Header-%d: 1\r\n" % number)
+            with suppress(TimeoutError):
+                if not connection.recv(1):
+                    return
+
+    with serving(drip) as port, Client("127.0.0.1", port) as client, pytest.raises(TimeoutError):
+        client.get("/", deadline=0.3)
 
 
 def test_a_connection_closed_without_an_answer_is_an_error_the_first_time() -> None:
@@ -110,10 +140,7 @@ def test_json_and_bytes_are_sent_as_they_should_be() -> None:
 
     def keep(connection: socket.socket) -> None:
         for _ in range(2):
-            request = connection.recv(65536)
-            if b"\r\n\r\n" in request and request.endswith(b"\r\n\r\n"):
-                request += connection.recv(65536)
-            got.append(request)
+            got.append(connection.recv(65536))  # head and body arrive together
             connection.sendall(OK)
 
     with serving(keep) as port, Client("127.0.0.1", port) as client:

@@ -105,6 +105,30 @@ def test_children_of_a_service_end_with_it(project: Project, stacks: Stacks) -> 
     assert alive == []
 
 
+def test_the_work_of_children_counts(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(project)
+    stack.restart()
+    process = stack.service("backend").process
+    alone = process.peak_memory()
+    stack.service("backend").get("/child")
+    assert alone is not None
+    end = time.monotonic() + 30
+    while (process.peak_memory() or 0) < alone + 2**20:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_no_two_services_get_one_port(project: Project, stacks: Stacks) -> None:
+    ports = [stacks.open(project)._values["backend.port"] for _ in range(50)]
+    assert len(set(ports)) == 50
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_the_service(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(with_settings(project, MARKS="1"))
+    stack.logs = Path("/dev/null/nowhere")
+    assert "listening" in stack.restart()["backend"].marks
+
+
 def test_logs_are_kept(project: Project, stacks: Stacks, tmp_path: Path) -> None:
     stack = stacks.open(with_settings(project, MARKS="1"))
     stack.restart()
