@@ -12,7 +12,7 @@ from harness.judge.comparison import Comparison
 from harness.judge.gate import Gate, decide
 from harness.judge.policy import Policy
 from harness.model import Run
-from harness.report import html, markdown, terminal
+from harness.report import html, markdown, terminal, traces
 from harness.report.view import ReportView, build_view
 
 
@@ -45,9 +45,15 @@ def judge(before: Run, after: Run, policy: Policy) -> Judgement:
 
 
 def write_reports(judgement: Judgement, folder: Path) -> tuple[Path, Path]:
-    """Write ``report.md`` and ``report.html`` into ``folder``; their paths."""
+    """Write ``report.md`` with its pictures and ``report.html`` into ``folder``; the paths of the two."""
     paths = folder / "report.md", folder / "report.html"
-    write_atomically(paths[0], markdown.render(judgement.view).encode())
+    pictures = folder / "pictures"
+    links = {}
+    for picture in traces.files(judgement.view):
+        pictures.mkdir(exist_ok=True)
+        write_atomically(pictures / picture.name, picture.content.encode())
+        links[picture.title] = f"{pictures.name}/{picture.name}"
+    write_atomically(paths[0], markdown.render(judgement.view, links).encode())
     write_atomically(paths[1], html.render(judgement.view).encode())
     return paths
 

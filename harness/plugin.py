@@ -89,5 +89,5 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The table, and where everything is."""
     measuring = config.stash.get(_SESSION, None)
-    if measuring is not None:
+    if measuring is not None and not config.getoption("--harness-list") and not config.option.collectonly:
         measuring.summarize(terminalreporter)

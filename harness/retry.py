@@ -19,8 +19,6 @@ class RetryPolicy:
     """Of one attempt."""
     jitter_low: float = 0.1
     jitter_high: float = 0.3
-    scale: float = 1.0
-    """Every time is multiplied by it: below 1 for shortened experiments."""
 
     def attempts(self, failures: int | None) -> int:
         """Attempts of one call when the first ``failures`` attempts fail (None: all of them)."""
@@ -32,19 +30,9 @@ class RetryPolicy:
 
     def waiting(self, failures: int | None) -> tuple[float, float]:
         """Shortest and longest total of the waits between the attempts of one call, in seconds."""
-        nominal = (
-            sum(min(self.base * self.factor**i, self.cap) for i in range(self.attempts(failures) - 1)) * self.scale
-        )
+        nominal = sum(min(self.base * self.factor**i, self.cap) for i in range(self.attempts(failures) - 1))
         return nominal * (1 + self.jitter_low), nominal * (1 + self.jitter_high)
-
-    def time_out(self) -> float:
-        """Seconds after which one attempt is given up."""
-        return self.timeout * self.scale
 
     def success_share(self, failure_share: float) -> float:
         """Share of calls that succeed when each attempt fails independently with probability ``failure_share``."""
         return 1 - failure_share**self.max_attempts
-
-    def expected_attempts(self, failure_share: float) -> float:
-        """Mean attempts of a call when each fails independently with probability ``failure_share``."""
-        return sum(failure_share**i for i in range(self.max_attempts))

@@ -1,11 +1,12 @@
 """A pytest session that measures: from collected scenarios to the table at the end. Only the plugin uses it."""
 
 import contextlib
+import functools
 import inspect
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.configuration.load import Project, find, load
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 from harness.files.sessions import find_session
 from harness.judgement import Judgement, judge, policy_from, to_terminal, verdict_line, write_reports
 from harness.measure.rounds import Progress, Scenario
@@ -59,6 +60,7 @@ class MeasuringSession:
         self._judgement: Judgement | None = None
         self._trouble: HarnessError | None = None
         self._reports: Sequence[Path] = ()
+        self._begun = False
 
     @classmethod
     def of(cls, config: pytest.Config, items: Sequence[pytest.Item]) -> "MeasuringSession":
@@ -86,9 +88,11 @@ class MeasuringSession:
         """Pass, or raise what the scenario raised in one of its turns."""
         if hasattr(self._config, "workerinput"):
             pytest.fail("scenarios are not measured in pytest-xdist workers: run them without -n", pytrace=False)
-        if self._measured is None:
+        if not self._begun:
+            self._begun = True
             self._measure()
-        assert self._measured is not None
+        if self._measured is None:
+            pytest.fail("nothing was measured: the session ended before", pytrace=False)
         error = self._measured.errors.get(self._scenarios[item.nodeid].id)
         if error is not None:
             raise error
@@ -123,14 +127,18 @@ class MeasuringSession:
         pytest.exit(str(error), returncode=int(error.code))
 
     def exit_code(self, pytest_says: int) -> int:
-        """pytest's own code where it is not 0; else the gate's."""
-        if pytest_says != 0 or self._judgement is None or self._config.getoption("--harness-no-gate"):
+        """pytest's own code where it is not 0; else the gate's. Scenarios that were selected and not measured, because
+        they were skipped for example, are no pass: 13, also without the gate."""
+        if pytest_says != 0 or self._config.option.collectonly:
             return pytest_says
-        return int(self._judgement.gate.exit_code)
+        if self._judgement is None:
+            return int(ExitCode.BASELINE)
+        return 0 if self._config.getoption("--harness-no-gate") else int(self._judgement.gate.exit_code)
 
     def summarize(self, reporter: Any) -> None:
         """The table, and where everything is."""
         if self._measured is None or self._judgement is None:
+            reporter.write_line("before / after: nothing was measured")
             return
         writer = reporter._tw  # noqa: SLF001 - the terminal writer has no public way in
         reporter.section("before / after")
@@ -145,6 +153,8 @@ def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scena
     assert isinstance(item, pytest.Function)
     frequency = Frequency.of(item)
     arguments = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+    if inspect.iscoroutinefunction(item.function):
+        raise pytest.UsageError(f"{item.nodeid}: a scenario is a plain function; use asyncio.run inside it")
     unknown = set(inspect.signature(item.function).parameters) - {"turn"} - set(arguments)
     if unknown:
         message = f"{item.nodeid}: a scenario takes `turn` and parametrized values, not {', '.join(sorted(unknown))}"
@@ -152,8 +162,28 @@ def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scena
     name = item.name.removeprefix("test_")
     rounds = planned or frequency.rounds or project.configuration.rounds.planned
     return Scenario(
-        f"{item.path.parent.name}/{name}", item.function, arguments, rounds, frequency.pairs, frequency.warmup
+        f"{item.path.parent.name}/{name}",
+        _contained(item.function),
+        arguments,
+        rounds,
+        frequency.pairs,
+        frequency.warmup,
     )
+
+
+def _contained(function: Callable[..., object]) -> Callable[..., object]:
+    """``function`` with pytest's own outcomes, which no `except Exception` sees, as ordinary exceptions."""
+
+    @functools.wraps(function)
+    def contained(**arguments: object) -> object:
+        try:
+            return function(**arguments)
+        except pytest.skip.Exception as skipped:
+            raise RuntimeError(f"a scenario that skips is not measured: {skipped}") from None
+        except pytest.fail.Exception as failure:
+            raise AssertionError(str(failure)) from failure
+
+    return contained
 
 
 def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:

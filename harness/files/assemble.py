@@ -28,9 +28,9 @@ def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     Raises HarnessError (13) when the journal does not start with a readable session start.
     """
     start = start_of(contents)
-    resumed = [f"Resumed at {record.at}." for record in contents.records if isinstance(record, Resumed)]
-    notes = (*start.notes, *_damage(contents.bad_lines), *resumed)
-    before, after = (_run(variant, start, contents.records, notes) for variant in start.variants)
+    records, overcome = _without_overcome(contents.records)
+    notes = (*start.notes, *_damage(contents.bad_lines), *overcome)
+    before, after = (_run(variant, start, records, notes) for variant in start.variants)
     return before, after
 
 
@@ -41,6 +41,20 @@ def start_of(contents: JournalContents) -> SessionStart:
             return start
         case _:
             raise HarnessError("journal: found no readable session start on its first line", ExitCode.BASELINE)
+
+
+def _without_overcome(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """What ended a session that was resumed later has been overcome: it becomes a note."""
+    kept: list[Record] = []
+    notes: list[str] = []
+    for record in records:
+        if isinstance(record, Resumed):
+            ends = [r for r in kept if isinstance(r, Failed) and r.failure.round < 0]
+            notes += [f"Ended early: {end.failure.message}" for end in ends]
+            notes.append(f"Resumed at {record.at}.")
+            kept = [r for r in kept if r not in ends]
+        kept.append(record)
+    return kept, notes
 
 
 def _damage(bad_lines: Sequence[int]) -> list[str]:

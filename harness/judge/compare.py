@@ -88,7 +88,9 @@ def _compare(frame: _Frame, key: Key, samples: tuple[Sample | None, Sample | Non
     comparison = replace(comparison, warnings=(*comparison.warnings, *caveats))
     if comparison.metric.kind == "count":
         if min(len(before.values), len(after.values)) < 2:
-            return replace(comparison, verdict=Verdict.INCONCLUSIVE, units=1, method="exact count", reason=_ONE_COUNT)
+            return replace(
+                comparison, verdict=Verdict.INCONCLUSIVE, units=1, enough=False, method="exact count", reason=_ONE_COUNT
+            )
         if never_varies(before.values) and never_varies(after.values):
             return _exact(comparison, before, after)
     return _weighed(frame, comparison, before, after)
@@ -125,6 +127,7 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
         effect=Estimate(value, low, high, 1 - alpha),
         scale=evidence.scale,
         units=evidence.units,
+        enough=evidence.units >= evidence.fewest,
         p_value=evidence.p_value,
         detectable=detectable(evidence, metric),
         method=evidence.method if metric.gated else f"{evidence.method}, exploratory",

@@ -65,3 +65,5 @@ class Comparison:
     warnings: tuple[str, ...] = ()
     reason: str = ""
     """Why there is no judgement (missing, incomparable, invalid), or what would decide it (inconclusive)."""
+    enough: bool = True
+    """False: with so few units no change could be called, whatever its size; the gate does not pass on that."""

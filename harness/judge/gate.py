@@ -41,12 +41,13 @@ def decide(comparisons: Sequence[Comparison], before: Run, after: Run, policy: P
     """Turn the comparisons of two runs into an exit code; the worst reason wins.
 
     A gated metric that regressed is code 10; one that is missing (unless the policy allows it), incomparable or invalid
-    is 13, and so is having compared nothing; an inconclusive one is 11 under ``policy.strict``. A failure of a scenario
-    in either run is 12. Metrics that are not gated decide nothing.
+    is 13, and so is having compared nothing, or too little to call any change whatever its size; an inconclusive one is
+    11 under ``policy.strict``. A failure of a scenario in either run is 12; a run that was cut short is 13: what it
+    lacks could have regressed. Metrics that are not gated decide nothing.
     """
     gated = [comparison for comparison in comparisons if comparison.metric.gated]
     compared = sum(comparison.verdict in _JUDGED for comparison in gated)
-    reasons = [*_failures(before, after), *_objections(gated, policy)]
+    reasons = [*_failures(before, after), *_interruptions(before, after), *_objections(gated, policy)]
     if not compared:
         reasons.append((ExitCode.BASELINE, "nothing was compared"))
     reasons.sort(key=lambda reason: SEVERITY.index(reason[0]))
@@ -83,6 +84,8 @@ def _code(comparison: Comparison, policy: Policy) -> ExitCode:
             return ExitCode.OK
         case Verdict.MISSING | Verdict.INCOMPARABLE | Verdict.INVALID:
             return ExitCode.BASELINE
+        case Verdict.INCONCLUSIVE if not comparison.enough:
+            return ExitCode.BASELINE
         case Verdict.INCONCLUSIVE if policy.strict:
             return ExitCode.INCONCLUSIVE
         case Verdict.INCONCLUSIVE | Verdict.IMPROVED | Verdict.UNCHANGED:
@@ -95,6 +98,13 @@ def _detail(comparison: Comparison) -> str:
     effect, kind, scale = comparison.effect, comparison.metric.kind, comparison.scale
     value, low, high = (describe_change(change, kind, scale) for change in (effect.value, effect.low, effect.high))
     return value if effect.level == 1 else f"{value} [{low}, {high}]"
+
+
+def _interruptions(before: Run, after: Run) -> Iterator[tuple[ExitCode, str]]:
+    """One line for every run that does not hold all that was planned."""
+    for side, run in zip(SIDES, (before, after), strict=True):
+        if run.state == "interrupted":
+            yield ExitCode.BASELINE, f"{side} was interrupted: what it lacks was not compared"
 
 
 def _failures(before: Run, after: Run) -> Iterator[tuple[ExitCode, str]]:

@@ -82,8 +82,10 @@ class Rounds:
 
     def _miss_the_silent(self) -> None:
         """A scenario that recorded nothing was not measured: that must not look like a pass."""
-        for name in self._asked - self._heard:
-            self.errors.setdefault(name, RuntimeError("the scenario recorded no value"))
+        for name in sorted(self._asked - self._heard):
+            if name not in self.errors:
+                self.errors[name] = RuntimeError("the scenario recorded no value")
+                self.recorder.write(Failed(None, Failure(name, -1, "the scenario recorded no value")))
 
     def _warm_up(self) -> None:
         """One start of each variant that does not count: the very first one compiles files and fills caches."""

@@ -102,7 +102,9 @@ class Turn:
     def predict(self, metric: Metric, low: float, high: float, about: str) -> None:
         """State that ``metric`` of this variant should lie in [low, high]; the report shows both side by side."""
         if not self.warmup:
-            self._records.append(Predicted(self.side, Prediction(self.scenario, metric.name, low, high, about)))
+            self._records.append(
+                Predicted(self.side, Prediction(self.scenario, metric.name, float(low), float(high), about))
+            )
 
     def trace(self, name: str, marks: Sequence[Mark]) -> None:
         """Keep what happened when in this turn, for a picture; the first pair of each round is kept."""

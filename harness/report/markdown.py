@@ -68,7 +68,8 @@ def _table(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
 
 def _head(view: ReportView) -> str:
     facts = " · ".join(f"{label} {markdown(value)}" for label, value in view.facts if label not in ("before", "after"))
-    lines = [f"### {markdown(view.headline)}", "", f"**{markdown(view.title)}** · {facts}", ""]
+    others = f" · {view.others}" if view.others else ""
+    lines = [f"### {markdown(view.headline)}{others}", "", f"**{markdown(view.title)}** · {facts}", ""]
     lines += [line for note in view.notes for line in (f"> **Note:** {markdown(note)}", "")]
     lines.append(f"**Gate:** {markdown(view.gate)}")
     lines += [f"- why: {markdown(reason)}" for reason in view.gate_reasons]

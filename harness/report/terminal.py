@@ -56,7 +56,8 @@ def _text(content: str, style: str = "") -> Text:
 
 def _headline(view: ReportView) -> Text:
     counts = [Text(f"{n} {verdict}", style=_STYLES[verdict]) for verdict, n in view.counts]
-    return Text(" · ").join(counts) if counts else _text(view.headline, "bold")
+    head = Text(" · ").join(counts) if counts else _text(view.headline, "bold")
+    return head.append(f" · {view.others}", style="dim") if view.others else head
 
 
 def _identity(view: ReportView) -> Text:
@@ -136,10 +137,10 @@ def _remarks(view: ReportView) -> Iterator[Table]:
             yield _entry("⚠ warning", f"{row.label}: {warning}", "yellow")
     off = sum(expected.agrees is False for row in view.rows for expected in row.expected)
     if off:
-        yield _entry("⚠ predictions", f"{off} of them are not met by what was measured: see the report", "yellow")
+        yield _entry("⚠ predictions", f"{off} not met by what was measured: see the report", "yellow")
     more = sum(bool(row.reason) + len(row.warnings) for row in view.rows if not row.gated)
     if more:
-        yield _entry("…", f"{more} remarks on metrics that are not gated: see the report", "dim")
+        yield _entry("…", f"{more} remark{'s' * (more > 1)} on metrics that are not gated: see the report", "dim")
 
 
 def _failures(view: ReportView) -> Iterator[Table]:

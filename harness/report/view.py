@@ -24,7 +24,7 @@ class Expected:
     agrees: bool | None
     """None when nothing was measured."""
     inside: str
-    """How many of the values lie in the range."""
+    """How many of the values lie in the range; for a share, which is one number, its interval."""
     about: str
 
 
@@ -78,7 +78,10 @@ class Row:
 
     @property
     def rule(self) -> str:
-        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5``."""
+        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5``; of an
+        exact count any difference decides."""
+        if self.effect is not None and self.effect.level == 1:
+            return "exact"
         return "/".join(size.partition(" ")[0] for size in (self.floor, self.smallest_effect))
 
     @property
@@ -124,7 +127,9 @@ class ReportView:
 
     title: str
     headline: str
-    """Counts of verdicts, worst first."""
+    """Counts of the gated verdicts, worst first."""
+    others: str
+    """How many comparisons that decide nothing stand below them; empty when none do."""
     counts: tuple[tuple[Verdict, int], ...]
     exit_code: ExitCode
     gate: str
@@ -140,13 +145,15 @@ class ReportView:
 
 
 def build_view(before: Run, after: Run, comparisons: Sequence[Comparison], gate: Gate) -> ReportView:
-    """Everything that a report of these comparisons says, rows sorted worst first and gated before not gated."""
+    """Everything that a report of these comparisons says: gated rows first, each kind sorted worst first."""
     rows = tuple(_row(comparison, before, after) for comparison in sorted(comparisons, key=_order))
-    counts = _counts(rows)
+    counts = _counts(row for row in rows if row.gated)
+    others = sum(not row.gated for row in rows)
     origins = [shorten(run.variant.origin) for run in (before, after)]
     return ReportView(
         title=" → ".join(origins),
-        headline=" · ".join(f"{n} {verdict}" for verdict, n in counts) or "nothing compared",
+        headline=" · ".join([f"{n} {verdict}" for verdict, n in counts] or ["nothing gated was compared"]),
+        others=f"{others} more shown, not gated" if others else "",
         counts=counts,
         exit_code=gate.exit_code,
         gate=_gate(gate),
@@ -174,8 +181,8 @@ def _line(text: str) -> str:
 _RANK = {verdict: rank for rank, verdict in enumerate(wording.SYMBOLS)}
 
 
-def _order(comparison: Comparison) -> tuple[int, bool, str, str]:
-    return (_RANK[comparison.verdict], not comparison.metric.gated, comparison.scenario, comparison.metric.name)
+def _order(comparison: Comparison) -> tuple[bool, int, str, str]:
+    return (not comparison.metric.gated, _RANK[comparison.verdict], comparison.scenario, comparison.metric.name)
 
 
 def _counts(rows: Iterable[Row]) -> tuple[tuple[Verdict, int], ...]:
@@ -251,9 +258,19 @@ def _expected(comparison: Comparison, run: Run) -> Expected | None:
         range=" to ".join(texts),
         measured=wording.amount(summary.median, metric) if summary else wording.NOT_MEASURED,
         agrees=_agrees(low, high, metric, summary) if summary else None,
-        inside=f"{sum(low <= value <= high for value in values)} of {len(values)} values",
+        inside=_inside(low, high, metric, summary, values),
         about=_line(prediction.about),
     )
+
+
+def _inside(low: float, high: float, metric: Metric, summary: Summary | None, values: Sequence[float]) -> str:
+    if metric.kind == "rate":
+        return (
+            f"95 % sure: {wording.amount(summary.q1, metric)} to {wording.amount(summary.q3, metric)}"
+            if summary
+            else "–"
+        )
+    return f"{sum(low <= value <= high for value in values)} of {len(values)} values"
 
 
 def _agrees(low: float, high: float, metric: Metric, summary: Summary) -> bool:

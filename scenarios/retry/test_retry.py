@@ -25,13 +25,17 @@ SHARE_ERROR = Metric("error", "1", kind="rate", gated=False, about="Share of cal
 CERTAIN = {"answered": ANSWERED, "fallback": FALLBACK, "error": ERROR}
 SHARES = {"answered": SHARE_ANSWERED, "fallback": SHARE_FALLBACK, "error": SHARE_ERROR}
 ATTEMPTS = Metric("attempts", "1", kind="count", about="Calls that reached the provider for one request.")
-WAITING = Metric("waiting", "s", about="Sum of the pauses between attempts, as the provider sees them; a scaled wait.")
+WAITING = Metric("waiting", "s", about="Pauses between attempts, as the provider sees them; a tenth of real time.")
 PLANNED = Metric("planned", "s", gated=False, about="Waits that the backend drew for one call, in real time.")
 LATENCY = Metric("latency", "s", about="From the request to the answer, whatever the answer is; contains scaled waits.")
 SHOWN_LATENCY = Metric("latency", "s", gated=False, about=LATENCY.about)
-STRETCH_SCALED = Metric("stretch_scaled", "1", gated=False, about="Measured / planned waiting, waits shortened.")
+STRETCH_SCALED = Metric("stretch_scaled", "1", gated=False, about="Measured / planned waiting, a tenth of real time.")
 STRETCH_REAL = Metric("stretch_real_time", "1", gated=False, about="Measured / planned waiting, in real time.")
 WAITING_REAL = Metric("waiting_real_time", "s", gated=False, about="Waiting after one failure, nothing shortened.")
+
+WAIT_SCALE = 0.1
+"""Of the waits between attempts. TIME_SCALE, which keeps minutes of timeouts short, would make them so short that
+timers and requests weigh more than they do: `real_time` measures by how much this scale distorts."""
 
 Step = str | dict[str, object]
 
@@ -54,7 +58,7 @@ class Call:
 
 def policy(turn: Turn) -> RetryPolicy:
     """The policy that the variant's settings ask for."""
-    attempts, base, factor, cap, timeout, scale = (
+    attempts, base, factor, cap, timeout = (
         float(turn.setting("backend", name))
         for name in (
             "LLM_MAX_RETRIES",
@@ -62,10 +66,9 @@ def policy(turn: Turn) -> RetryPolicy:
             "LLM_EXPONENTIAL_BASE",
             "LLM_MAX_DELAY",
             "LLM_TIMEOUT",
-            "TIME_SCALE",
         )
     )
-    return RetryPolicy(int(attempts), base, factor, cap, timeout, scale=scale)
+    return RetryPolicy(int(attempts), base, factor, cap, timeout)
 
 
 def call(
@@ -112,17 +115,20 @@ def marks(begin: float, end: float, attempts: list[tuple[float, float]], outcome
     return [*timeline, Mark("answer" if outcome == "answered" else outcome, end - begin)]
 
 
-def record_waiting(turn: Turn, made: Call, failures: int | None) -> None:
-    """Waiting beside what the policy predicts for it; the waits may be longer than planned, never shorter."""
-    asked = policy(turn)
-    low, high = asked.waiting(failures)
+def record_waiting(turn: Turn, failures: int | None) -> None:
+    """One call whose first ``failures`` attempts fail (None: all of them): its waiting beside what the policy predicts,
+    for the waits that the backend drew and for those that the provider saw. Those may be longer, never shorter."""
+    steps = ["500"] * (failures or 0)
+    made = call(turn, *steps, then="500" if failures is None else "ok", scale=WAIT_SCALE)
+    low, high = policy(turn).waiting(failures)
     about = "sum of base × factor^i, capped, with 10–30 % jitter"
     turn.record(WAITING, made.waiting)
-    turn.predict(WAITING, low, high, f"{about}; timers and requests come on top")
+    turn.predict(WAITING, low * WAIT_SCALE, high * WAIT_SCALE, f"{about}; timers and requests come on top")
     turn.record(PLANNED, made.planned)
-    turn.predict(PLANNED, low / asked.scale, high / asked.scale, about)
+    turn.predict(PLANNED, low, high, about)
     predict_attempts(turn, failures)
-    assert made.waiting >= low * 0.999, f"waited {made.waiting} s, the policy asks for at least {low} s"
+    predict_outcome(turn, answered=failures is not None and policy(turn).recovers(failures))
+    assert made.waiting >= low * WAIT_SCALE * 0.999, f"waited {made.waiting} s, asked for at least {low * WAIT_SCALE} s"
 
 
 def predict_attempts(turn: Turn, failures: int | None) -> None:
@@ -130,31 +136,39 @@ def predict_attempts(turn: Turn, failures: int | None) -> None:
     turn.predict(ATTEMPTS, attempts, attempts, "failures + 1, at most LLM_MAX_RETRIES, which counts attempts")
 
 
+def predict_outcome(turn: Turn, *, answered: bool) -> None:
+    about = "answered when an attempt succeeds within LLM_MAX_RETRIES and LLM_TIMEOUT, else the fallback"
+    turn.predict(ANSWERED, answered, answered, about)
+    turn.predict(FALLBACK, not answered, not answered, about)
+    turn.predict(ERROR, 0, 0, about)
+
+
 @pytest.mark.scenario
 def test_always_fails(turn: Turn) -> None:
     """The provider answers 500 every time: how long until the backend gives up?"""
-    record_waiting(turn, call(turn, then="500"), None)
+    record_waiting(turn, None)
 
 
 @pytest.mark.scenario
 def test_fails_once(turn: Turn) -> None:
     """One failure, then it works: how long does the recovery take?"""
-    record_waiting(turn, call(turn, "500"), 1)
+    record_waiting(turn, 1)
 
 
 @pytest.mark.scenario
 def test_fails_twice(turn: Turn) -> None:
     """Two failures, then it works: does the caller get the answer at all?"""
-    record_waiting(turn, call(turn, "500", "500"), 2)
+    record_waiting(turn, 2)
 
 
 @pytest.mark.scenario
 def test_slow_but_healthy(turn: Turn) -> None:
     """The provider needs 45 s (scaled), which is longer than one variant's timeout: is a good answer thrown away?"""
-    scaled = 45 * policy(turn).scale
-    call(turn, then={"slow_first_byte": scaled}, latency=LATENCY)
-    in_time = scaled < policy(turn).time_out()
+    needs = 45.0
+    call(turn, then={"slow_first_byte": needs * float(turn.setting("backend", "TIME_SCALE"))}, latency=LATENCY)
+    in_time = needs < policy(turn).timeout
     predict_attempts(turn, 0 if in_time else None)
+    predict_outcome(turn, answered=in_time)
 
 
 @pytest.mark.scenario
@@ -162,6 +176,7 @@ def test_hangs(turn: Turn) -> None:
     """The provider accepts the call and never answers: how long does the caller wait for nothing?"""
     call(turn, then="hang", latency=LATENCY)
     predict_attempts(turn, None)
+    predict_outcome(turn, answered=False)
 
 
 @pytest.mark.scenario
@@ -172,13 +187,14 @@ def test_random_failures(turn: Turn) -> None:
         ask(turn, latency=LATENCY, outcomes=SHARES)
     share = policy(turn).success_share(0.2)
     turn.predict(SHARE_ANSWERED, share, share, "1 − 0.2^attempts")
+    turn.predict(SHARE_FALLBACK, 1 - share, 1 - share, "0.2^attempts")
 
 
 @pytest.mark.scenario(rounds=4)
 def test_real_time(turn: Turn) -> None:
-    """One failure with nothing shortened, and the same shortened: how much does the shortening distort?"""
-    shortened = call(turn, "500")
+    """One failure with nothing shortened, and the same at a tenth: how much does the shortening distort?"""
+    shortened = call(turn, "500", scale=WAIT_SCALE)
     real = call(turn, "500", scale=1.0)
     turn.record(WAITING_REAL, real.waiting)
-    turn.record(STRETCH_SCALED, shortened.waiting / (shortened.planned * policy(turn).scale))
+    turn.record(STRETCH_SCALED, shortened.waiting / (shortened.planned * WAIT_SCALE))
     turn.record(STRETCH_REAL, real.waiting / real.planned)

@@ -62,6 +62,18 @@ def test_ten_times_slower_in_pytest_benchmark_files_fails_the_gate(harness: Harn
     assert harness("compare", str(recorded["fast"]), str(recorded["slow"])).returncode == 0
 
 
+def test_too_few_values_to_call_anything_are_no_pass(
+    harness: Harness, recorded: dict[str, Path], tmp_path: Path
+) -> None:
+    def shorten(document: dict[str, Any]) -> None:
+        del document["benchmarks"][0]["stats"]["data"][3:]
+
+    files = [changed(recorded[name], tmp_path / f"{name}.json", shorten) for name in ("fast", "slow")]
+    done = harness("compare", *map(str, files), "--gate")
+    assert done.returncode == 13, done.stdout + done.stderr
+    assert "3 rounds cannot show any change" in " ".join(done.stdout.split())
+
+
 def test_the_same_file_twice_passes(harness: Harness, recorded: dict[str, Path]) -> None:
     done = harness("compare", str(recorded["fast"]), str(recorded["fast"]), "--gate")
     assert done.returncode == 0, done.stdout + done.stderr

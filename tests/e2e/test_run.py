@@ -60,11 +60,61 @@ def test_a_variant_against_itself_is_neither_faster_nor_slower(harness: Harness)
     assert not {"improved", "regressed"} & set(verdicts(done.stdout).values())
 
 
-def test_too_few_rounds_are_inconclusive_and_strict_says_so(harness: Harness) -> None:
-    done = harness("run", "-k", "work", "--rounds", "3", "--strict")
+def test_what_cannot_be_decided_is_inconclusive_and_strict_fails_on_it(harness: Harness, tiny: Path) -> None:
+    file = tiny / "harness.toml"
+    never_small_enough = '[metrics."speed/work:latency"]\nsmallest_effect = 1e-9\n\n'
+    file.write_text(never_small_enough + file.read_text("utf-8"), "utf-8")
+    arguments = ("run", "-k", "work", "--before", "before", "--after", "before")
+    done = harness(*arguments, "--strict")
     assert done.returncode == 11, done.stdout + done.stderr
     assert verdicts(done.stdout) == {"speed/work:latency": "inconclusive"}
-    assert harness("run", "-k", "work", "--rounds", "3").returncode == 0
+    assert harness(*arguments).returncode == 0
+
+
+def test_too_few_rounds_to_call_anything_are_no_pass(harness: Harness) -> None:
+    done = harness("run", "-k", "work", "--rounds", "3")
+    assert done.returncode == 13, done.stdout + done.stderr
+    assert "3 rounds cannot show any change within the error budget, it takes at least 8" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("    pytest.skip('not today')\n", "a scenario that skips is not measured: not today"),
+        ("    pytest.fail('wrong')\n", "wrong"),
+        ("    with pytest.raises(KeyError):\n        pass\n", "DID NOT RAISE"),
+        ("    return\n", "the scenario recorded no value"),
+    ],
+)
+def test_a_scenario_that_measures_nothing_has_failed_and_is_measured_once(
+    harness: Harness, tiny: Path, change: str, told: str
+) -> None:
+    file = tiny / "scenarios" / "speed" / "test_speed.py"
+    text = file.read_text("utf-8").replace("    turn.record(READY", change + "    turn.record(READY")
+    file.write_text(text, "utf-8")
+    done = harness("run", "--rounds", "8")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert told in done.stdout
+    assert "1 failed, 1 passed" in done.stdout
+    assert len([path for path in (tiny / "reports" / "out").iterdir() if not path.is_symlink()]) == 1
+
+
+def test_scenarios_that_are_all_skipped_are_no_pass(harness: Harness, tiny: Path) -> None:
+    file = tiny / "scenarios" / "speed" / "test_speed.py"
+    file.write_text(
+        file.read_text("utf-8").replace("@pytest.mark.scenario", "@pytest.mark.skip\n@pytest.mark.scenario")
+    )
+    done = harness("run")
+    assert done.returncode == 13, done.stdout + done.stderr
+    assert "nothing was measured" in done.stdout
+
+
+def test_a_coroutine_is_refused(harness: Harness, tiny: Path) -> None:
+    file = tiny / "scenarios" / "speed" / "test_speed.py"
+    file.write_text(file.read_text("utf-8").replace("def test_start", "async def test_start"))
+    done = harness("run")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "a scenario is a plain function" in done.stdout + done.stderr
 
 
 def test_the_seed_decides_the_order(harness: Harness, tiny: Path) -> None:
@@ -148,6 +198,11 @@ def test_a_service_that_dies_ends_the_session_with_its_name(harness: Harness, ti
     assert {number for sample in run.samples for number in sample.rounds} >= {0, 1}
     assert processes_of(tiny) == []
 
+    file.write_text(file.read_text("utf-8").replace('"/die" if turn.round == 2 else "/work"', '"/work"'))
+    resumed = harness("run", "-k", "work", "--resume", "latest")
+    assert resumed.returncode == SLOWER, resumed.stdout + resumed.stderr
+    assert "note Ended early: backend exited with code 7" in resumed.stdout
+
 
 def test_scenarios_are_not_measured_in_xdist_workers(harness: Harness) -> None:
     done = harness("scenarios", "-n", "2", program="pytest")
@@ -205,6 +260,8 @@ def test_kill_9_loses_nothing_leaves_nothing_and_can_be_resumed(harness: Harness
     reported = harness("report")
     assert reported.returncode == 0, reported.stdout + reported.stderr
     assert read_run(started.journal.parent / "after.json").state == "interrupted"
+    files = [str(started.journal.parent / f"{side}.json") for side in ("before", "after")]
+    assert harness("compare", *files, "--gate").returncode == 13
 
     resumed = harness("run", "-k", "work", "--resume", "latest")
     assert resumed.returncode == SLOWER, resumed.stdout + resumed.stderr

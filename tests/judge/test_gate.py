@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,6 +38,21 @@ def test_what_a_verdict_costs(verdict: Verdict, code: ExitCode, strict_code: Exi
     comparisons = [GOOD, judged(verdict)]
     assert decide(comparisons, BEFORE, AFTER, Policy()).exit_code is code
     assert decide(comparisons, BEFORE, AFTER, Policy(strict=True)).exit_code is strict_code
+
+
+def test_too_little_to_call_any_change_is_no_pass() -> None:
+    gate = decide([GOOD, judged(Verdict.INCONCLUSIVE, enough=False, reason="3 rounds")], BEFORE, AFTER, Policy())
+    assert gate.exit_code is ExitCode.BASELINE
+    assert gate.reasons == ("inconclusive: s:time 3 rounds",)
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_run_that_was_cut_short_is_no_pass(side: Side) -> None:
+    runs = {"before": BEFORE, "after": AFTER}
+    runs[side] = replace(runs[side], state="interrupted")
+    gate = decide([GOOD], runs["before"], runs["after"], Policy())
+    assert gate.exit_code is ExitCode.BASELINE
+    assert gate.reasons == (f"{side} was interrupted: what it lacks was not compared",)
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

@@ -22,19 +22,20 @@ def view_of(before: Run, after: Run, comparisons: list[Comparison] | None = None
     return build_view(before, after, data.comparisons(before, after) if comparisons is None else comparisons, data.GATE)
 
 
-def test_rows_come_worst_first_and_gated_before_not_gated() -> None:
+def test_gated_rows_come_first_and_the_worst_first_of_each_kind() -> None:
     before, after = runs()
     shuffled = sorted(data.comparisons(before, after), key=lambda c: c.metric.name)
-    keys = [(WORST_FIRST.index(row.verdict), not row.gated) for row in view_of(before, after, shuffled).rows]
+    keys = [(not row.gated, WORST_FIRST.index(row.verdict)) for row in view_of(before, after, shuffled).rows]
     assert keys == sorted(keys)
     assert len(keys) == 25
     assert {row.verdict for row in data.view().rows} == set(Verdict)
 
 
-def test_the_headline_counts_every_row_once() -> None:
+def test_the_headline_counts_what_the_gate_counts_and_says_how_much_more_there_is() -> None:
     view = data.view()
-    assert sum(n for _, n in view.counts) == len(view.rows)
-    assert view.headline.startswith("4 regressed · 3 missing · ")
+    assert sum(n for _, n in view.counts) == sum(row.gated for row in view.rows) == 19
+    assert view.headline.startswith("3 regressed · 2 missing · ")
+    assert view.others == "6 more shown, not gated"
 
 
 def test_what_was_not_measured_says_so_and_has_no_change() -> None:
@@ -94,7 +95,7 @@ def test_both_sides_the_same_variant_is_said() -> None:
     view = data.same_view()
     assert view.notes[0].startswith("A/A:")
     assert view.title == "netra-before → netra-before"
-    assert view.headline == "7 unchanged"
+    assert view.headline == "4 unchanged"
 
 
 def test_the_gate_says_its_code_and_how_much_was_compared() -> None:
@@ -103,7 +104,7 @@ def test_the_gate_says_its_code_and_how_much_was_compared() -> None:
     before, after = runs()
     view = build_view(before, after, [], Gate(ExitCode.BASELINE, 0, 3, "nothing was compared"))
     assert view.gate == "exit 13 (baseline). Gated: nothing was compared · compared 0 of 3"
-    assert view.headline == "nothing compared"
+    assert view.headline == "nothing gated was compared"
 
 
 def test_start_ups_are_medians_of_marks_in_order_of_time() -> None:
