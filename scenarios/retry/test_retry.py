@@ -101,7 +101,8 @@ def ask(turn: Turn, *, latency: Metric, outcomes: dict[str, Metric] = CERTAIN, s
     for outcome, metric in outcomes.items():
         turn.record(metric, float(body["outcome"] == outcome))
     turn.record(ATTEMPTS, len(attempts))
-    turn.trace("attempts", marks(begin, end, attempts, body["outcome"]))
+    if outcomes is CERTAIN:  # where chance decides, one call's timeline is no picture of the rest
+        turn.trace("attempts", marks(begin, end, attempts, body["outcome"]))
     return Call(body["outcome"], sum(body.get("waits", [])), attempts)
 
 

@@ -74,7 +74,9 @@ def test_what_cannot_be_decided_is_inconclusive_and_strict_fails_on_it(harness: 
 def test_too_few_rounds_to_call_anything_are_no_pass(harness: Harness) -> None:
     done = harness("run", "-k", "work", "--rounds", "3")
     assert done.returncode == 13, done.stdout + done.stderr
-    assert "3 rounds cannot show any change within the error budget, it takes at least 8" in " ".join(done.stdout.split())
+    assert "3 rounds cannot show any change within the error budget, it takes at least 8" in " ".join(
+        done.stdout.split()
+    )
 
 
 @pytest.mark.parametrize(
