@@ -109,6 +109,14 @@ class Environment:
     """May differ: time of day, load, commit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A round whose values do not count, because the machine did not let it run: it slept or was throttled."""
+
+    round: int
+    why: str
+
+
 State = Literal["complete", "interrupted"]
 
 
@@ -129,5 +137,10 @@ class Run:
     traces: tuple[Trace, ...] = ()
     failures: tuple[Failure, ...] = ()
     environment: Environment = field(default_factory=Environment)
+    looks: tuple[int, ...] = ()
+    """The numbers of rounds after which the session was to be looked at and could stop; the last is the most rounds
+    planned. Empty: one look at the end."""
+    dropped: tuple[Dropped, ...] = ()
+    """Rounds left out of the samples, and why."""
     notes: tuple[str, ...] = ()
     """Facts that every report has to name, such as the scale of shortened waits."""

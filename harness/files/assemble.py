@@ -13,11 +13,12 @@ from harness.files.records import (
     Record,
     Resumed,
     RoundDone,
+    RoundDropped,
     SessionStart,
     Traced,
     Value,
 )
-from harness.model import SIDES, Failure, Metric, Run, Sample, State, Variant
+from harness.model import SIDES, Dropped, Failure, Metric, Run, Sample, State, Variant
 
 
 def runs_from(contents: JournalContents) -> tuple[Run, Run]:
@@ -52,8 +53,11 @@ def _damage(bad_lines: Sequence[int]) -> list[str]:
 
 def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes: tuple[str, ...]) -> Run:
     side = variant.name
+    dropped = {r.round: r.why for r in records if isinstance(r, RoundDropped)}
     metrics, conflicts = _definitions(records)
-    series = _series(value for value in records if isinstance(value, Value) and value.side == side)
+    series = _series(
+        value for value in records if isinstance(value, Value) and value.side == side and value.round not in dropped
+    )
     failures = [r.failure for r in records if isinstance(r, Failed) and r.side in (side, None)]
     undefined = [
         Failure(
@@ -70,13 +74,15 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         variant=variant,
         started=start.started,
         seed=start.seed,
-        rounds=len({r.round for r in records if isinstance(r, RoundDone)}),
+        rounds=len({r.round for r in records if isinstance(r, RoundDone)} - dropped.keys()),
         state=_state(records),
         samples=tuple(values.sample(key[0], metrics[key]) for key, values in series.items() if key in metrics),
         predictions=tuple(predictions),
         traces=tuple(r.trace for r in records if isinstance(r, Traced) and r.side == side),
         failures=(*failures, *conflicts, *undefined),
         environment=start.environment,
+        looks=start.looks,
+        dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
         notes=notes,
     )
 

@@ -25,6 +25,8 @@ class SessionStart:
     """Scenario -> planned rounds."""
     identity: str
     """Hash of everything that has to agree for a session to be resumed."""
+    looks: tuple[int, ...] = ()
+    """The numbers of rounds after which the session is looked at; the last is the most rounds planned."""
     schema: int = SCHEMA
 
 
@@ -80,8 +82,16 @@ class RoundDone:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundDropped:
+    """A round whose values do not count, and why."""
+
+    round: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Resumed:
-    """A later process goes on. What the unfinished round had recorded is set aside: that round is measured again."""
+    """A later process goes on, with a new round."""
 
     at: str
     """UTC, ISO 8601."""
@@ -94,7 +104,7 @@ class End:
     state: State
 
 
-Record = SessionStart | MetricDefined | Value | Predicted | Traced | Failed | RoundDone | Resumed | End
+Record = SessionStart | MetricDefined | Value | Predicted | Traced | Failed | RoundDone | RoundDropped | Resumed | End
 
 TYPES: Mapping[str, type[Record]] = {
     "session_start": SessionStart,
@@ -104,6 +114,7 @@ TYPES: Mapping[str, type[Record]] = {
     "traced": Traced,
     "failed": Failed,
     "round_done": RoundDone,
+    "round_dropped": RoundDropped,
     "resumed": Resumed,
     "end": End,
 }
