@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from harness.judge.counts import dispersion
 from harness.judge.evidence import Evidence, margins
 from harness.judge.obstacles import same_session
-from harness.judge.rates import rule_of_three
 from harness.judge.samples import unmatched
 from harness.judge.wording import describe_change, plural
 from harness.model import SIDES, Run, Sample
+from harness.statistics.counts import dispersion
+from harness.statistics.rates import rule_of_three
 
 
 def caveats_of_runs(scenario: str, runs: tuple[Run, Run]) -> Iterator[str]:

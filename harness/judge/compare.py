@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from harness.errors import ExitCode, HarnessError
 from harness.judge.caveats import caveats_of_evidence, caveats_of_runs, caveats_of_samples
 from harness.judge.comparison import Comparison, Estimate, Verdict
-from harness.judge.counts import never_varies
 from harness.judge.evidence import weigh
-from harness.judge.multiplicity import benjamini_hochberg, bonferroni
 from harness.judge.obstacles import find_obstacle, same_session, why_missing
 from harness.judge.policy import Policy
 from harness.judge.samples import summarise
 from harness.judge.verdict import detectable, direction, explain_inconclusive, judge
 from harness.judge.wording import one_line
 from harness.model import Metric, Run, Sample
+from harness.statistics.counts import never_varies
+from harness.statistics.multiplicity import benjamini_hochberg, bonferroni
 
 Key = tuple[str, str]
 """Scenario and metric."""

@@ -4,12 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from harness.judge import rank_sum, signed_rank
 from harness.judge.comparison import Scale
-from harness.judge.counts import ratio_test
-from harness.judge.rates import ShareTest
 from harness.judge.samples import round_log_ratios, round_logs
 from harness.model import Metric, Sample
+from harness.statistics import rank_sum, signed_rank
+from harness.statistics.counts import ratio_test
+from harness.statistics.rates import ShareTest
 
 EQUIVALENCE = 0.10
 """Two-sided error of the interval that shows "unchanged": 5 % on each side, as in two one-sided tests (Schuirmann,

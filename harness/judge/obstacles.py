@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from harness.judge.comparison import Verdict
-from harness.judge.counts import LARGEST
 from harness.judge.samples import round_log_ratios
 from harness.judge.wording import one_line
 from harness.model import SIDES, Metric, Run, Sample
+from harness.statistics.counts import LARGEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from statistics import median, quantiles
 from typing import TypeVar
 
 from harness.judge.comparison import Summary
-from harness.judge.rates import wilson
 from harness.model import Sample
+from harness.statistics.rates import wilson
 
 K = TypeVar("K", bound=Hashable)
 

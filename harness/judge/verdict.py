@@ -4,9 +4,9 @@ import math
 
 from harness.judge.comparison import Verdict
 from harness.judge.evidence import EQUIVALENCE, Evidence, margins
-from harness.judge.normal import quantile, two_sided
 from harness.judge.wording import describe_change, plural
 from harness.model import Metric
+from harness.statistics.normal import quantile, two_sided
 
 _POWER = 0.95
 _FAR = 100

@@ -1,7 +1,7 @@
 import pytest
 from scipy import stats
 
-from harness.judge import normal
+from harness.statistics import normal
 
 
 @pytest.mark.parametrize("z", [-30.0, -8.0, -1.96, 0.0, 1.5, 8.0])

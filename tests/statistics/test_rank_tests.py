@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.judge import rank_sum, signed_rank
-from harness.judge.shift import ShiftTest
+from harness.statistics import rank_sum, signed_rank
+from harness.statistics.shift import ShiftTest
 
 ALPHAS = (0.2, 0.05, 0.01, 0.0004)
 FLOOR = math.log(1.01)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge.floats import halfway
+from harness.statistics.floats import halfway
 
 numbers = st.floats(allow_nan=False)
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.judge.floats import halfway
+from harness.statistics.floats import halfway
 
 _LISTED = 4096
 """So many remaining candidates are listed and sorted at once."""

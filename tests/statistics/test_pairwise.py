@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.judge import pairwise
-from harness.judge.pairwise import PairwiseSums, differences, walsh_averages
+from harness.statistics import pairwise
+from harness.statistics.pairwise import PairwiseSums, differences, walsh_averages
 
 coarse = st.integers(-20, 20).map(lambda i: i / 16)  # many ties, and sums without rounding
 fine = st.floats(-1e3, 1e3)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import accumulate, count
 
-from harness.judge.normal import lower_tail
-from harness.judge.pairwise import differences
-from harness.judge.shift import ShiftTest
+from harness.statistics.normal import lower_tail
+from harness.statistics.pairwise import differences
+from harness.statistics.shift import ShiftTest
 
 _EXACT_WORK = 100_000
 """Additions that an exact distribution may cost: 46 values in both samples, or 5 in one and 4000 in the other."""

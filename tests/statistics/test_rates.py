@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.judge import rates
-from harness.judge.rates import ShareTest
+from harness.statistics import rates
+from harness.statistics.rates import ShareTest
 
 counts = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 

@@ -7,8 +7,8 @@ whole numbers (DLMF 8.17.5).
 import math
 from collections.abc import Callable
 
-from harness.judge.floats import halfway
-from harness.judge.normal import lower_tail
+from harness.statistics.floats import halfway
+from harness.statistics.normal import lower_tail
 
 _TINY = 1e-300
 _HUGE = 1e9

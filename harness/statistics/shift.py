@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.judge.pairwise import PairwiseSums
+from harness.statistics.pairwise import PairwiseSums
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from harness.judge.normal import two_sided
+from harness.statistics.normal import two_sided
 
 _SAME = 1e-7
 """Two log probabilities closer than this are equal but for rounding."""

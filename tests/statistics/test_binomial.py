@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from harness.judge import binomial
+from harness.statistics import binomial
 
 
 @pytest.mark.parametrize("seed", range(200))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from harness.judge.binomial import at_least, at_most, clopper_pearson
+from harness.statistics.binomial import at_least, at_most, clopper_pearson
 
 LARGEST = 2**53
 """Whole numbers are exact in a float up to here."""

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.judge.multiplicity import benjamini_hochberg, bonferroni
+from harness.statistics.multiplicity import benjamini_hochberg, bonferroni
 
 
 @pytest.mark.parametrize(("tests", "level"), [(0, 0.01), (1, 0.01), (20, 0.0005)])

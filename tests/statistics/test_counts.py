@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.judge.counts import RatioTest, dispersion, never_varies, ratio_test
+from harness.statistics.counts import RatioTest, dispersion, never_varies, ratio_test
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import accumulate
 
-from harness.judge.normal import lower_tail
-from harness.judge.pairwise import walsh_averages
-from harness.judge.shift import ShiftTest
+from harness.statistics.normal import lower_tail
+from harness.statistics.pairwise import walsh_averages
+from harness.statistics.shift import ShiftTest
 
 _EXACT_UP_TO = 40
 
