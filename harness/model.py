@@ -30,6 +30,15 @@ class Metric:
     """False: shown, but never decides the exit code."""
     about: str = ""
     """One sentence for the reader of a report."""
+    limit: float | None = None
+    """The largest worsening that the gate tolerates. Relative (0.05 is 5 %); for a rate absolute."""
+    absolute_limit: float | None = None
+    """The same in the base unit: 0.01 tolerates 10 ms more. Where both are given, both have to hold."""
+    budget: float | None = None
+    """What the median of ``after`` alone may be, for a rate its share, in the base unit: at most, or at least when higher
+    is better."""
+    required: bool = False
+    """True: nothing excuses its absence, whether it is gated or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,14 @@ class Dropped:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A scenario that should have been measured and was not."""
+
+    scenario: str
+    why: str
+
+
 State = Literal["complete", "interrupted"]
 
 
@@ -142,5 +159,9 @@ class Run:
     planned. Empty: one look at the end."""
     dropped: tuple[Dropped, ...] = ()
     """Rounds left out of the samples, and why."""
+    unmeasured: tuple[Unmeasured, ...] = ()
+    """Scenarios that were asked for and gave no value: skipped, not run, or silent."""
+    selection: str = ""
+    """What was selected of all scenarios, such as ``-k retry``. Empty: all of them."""
     notes: tuple[str, ...] = ()
     """Facts that every report has to name, such as the scale of shortened waits."""

@@ -1,6 +1,6 @@
 """From the records of a journal to the two runs of its session. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ExitCode, HarnessError
@@ -18,7 +18,7 @@ from harness.files.records import (
     Traced,
     Value,
 )
-from harness.model import SIDES, Dropped, Failure, Metric, Run, Sample, State, Variant
+from harness.model import SIDES, Dropped, Failure, Metric, Run, Sample, State, Unmeasured, Variant
 
 
 def runs_from(contents: JournalContents) -> tuple[Run, Run]:
@@ -83,8 +83,19 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         environment=start.environment,
         looks=start.looks,
         dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
+        unmeasured=tuple(_unmeasured(start, {scenario for scenario, _ in series})),
+        selection=start.selection,
         notes=notes,
     )
+
+
+def _unmeasured(start: SessionStart, measured: Collection[str]) -> Iterator[Unmeasured]:
+    """What was skipped, and what was planned but gave no value."""
+    for scenario, why in start.skipped.items():
+        yield Unmeasured(scenario, why)
+    for scenario in start.plan:
+        if scenario not in measured:
+            yield Unmeasured(scenario, "gave no value")
 
 
 @dataclass(frozen=True, slots=True)

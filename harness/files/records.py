@@ -1,7 +1,7 @@
 """What a journal is made of: one record per line, written the moment it is known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.model import Environment, Failure, Metric, Prediction, Side, State, Trace, Variant
 
@@ -27,6 +27,10 @@ class SessionStart:
     """Hash of everything that has to agree for a session to be resumed."""
     looks: tuple[int, ...] = ()
     """The numbers of rounds after which the session is looked at; the last is the most rounds planned."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Scenario that was asked for and will not be measured -> why."""
+    selection: str = ""
+    """What was selected of all scenarios; empty: all of them."""
     schema: int = SCHEMA
 
 
