@@ -10,6 +10,11 @@ Side = Literal["before", "after"]
 
 SIDES: tuple[Side, Side] = ("before", "after")
 
+PLACEBO, SPIKE_IN = "control/placebo", "control/spike_in"
+"""The scenarios whose answer is known: `before` beside a second `before`, as it is and with a known slowdown."""
+INJECTED = "Self-test, not a measurement: "
+"""How the note of a run begins that was slowed down on purpose. Such a run never becomes a baseline."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -165,3 +170,34 @@ class Run:
     """What was selected of all scenarios, such as ``-k retry``. Empty: all of them."""
     notes: tuple[str, ...] = ()
     """Facts that every report has to name, such as the scale of shortened waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """One metric of one run in the history."""
+
+    started: str
+    """UTC, ISO 8601."""
+    session: str
+    commit: str
+    """Empty when it is not known."""
+    value: float
+    """The median of the run's values; for a rate their share."""
+    n: int
+    baseline: str = ""
+    """The name under which this run is kept, if it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One metric of one variant over time, in one environment."""
+
+    scenario: str
+    metric: Metric
+    variant: str
+    points: tuple[TrendPoint, ...]
+    """Oldest first."""
+    steps: tuple[int, ...] = ()
+    """Change points: positions in ``points`` at which another level begins."""
+    elsewhere: int = 0
+    """Runs left out because they were measured in another environment."""

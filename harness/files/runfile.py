@@ -49,8 +49,17 @@ def run_bytes(run: Run) -> bytes:
 
 def read_run(path: Path) -> Run:
     """Load a run file. Raises HarnessError: 15 when its content is not what its hash says, 13 for everything else."""
+    return read_hashed(path)[0]
+
+
+def read_hashed(path: Path) -> tuple[Run, str]:
+    """A run and its content hash, by which the same run is known under any name. Raises HarnessError as ``read_run``."""
     with blaming(path):
-        return run_from_json(parse_object(read_bytes(path)), path)
+        document = parse_object(read_bytes(path))
+        run = run_from_json(document, path)
+        section = document["harness"]
+        assert isinstance(section, dict)
+        return run, str(section["content_hash"])
 
 
 def run_to_json(run: Run) -> dict[str, object]:
