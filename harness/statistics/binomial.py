@@ -5,9 +5,8 @@ whole numbers (DLMF 8.17.5).
 """
 
 import math
-from collections.abc import Callable
 
-from harness.statistics.floats import halfway
+from harness.statistics.floats import first
 from harness.statistics.normal import lower_tail
 
 _TINY = 1e-300
@@ -34,8 +33,8 @@ def clopper_pearson(k: float, n: float, alpha: float) -> tuple[float, float]:
 
     Clopper & Pearson, Biometrika 26 (1934).
     """
-    low = _first(lambda p: at_least(k, n, p) >= alpha / 2) if k > 0 else 0.0
-    high = _first(lambda p: at_most(k, n, p) <= alpha / 2) if k < n else 1.0
+    low = first(lambda p: at_least(k, n, p) >= alpha / 2, 0.0, 1.0) if k > 0 else 0.0
+    high = first(lambda p: at_most(k, n, p) <= alpha / 2, 0.0, 1.0) if k < n else 1.0
     return low, high
 
 
@@ -67,11 +66,3 @@ def _fraction(a: float, b: float, x: float) -> float:
 
 def _nonzero(number: float) -> float:
     return number if abs(number) > _TINY else _TINY
-
-
-def _first(holds: Callable[[float], bool]) -> float:
-    """The smallest probability for which ``holds``, which is false up to it and true from there to 1."""
-    low, high = 0.0, 1.0
-    while (middle := halfway(low, high)) != low:
-        low, high = (low, middle) if holds(middle) else (middle, high)
-    return high

@@ -1,6 +1,7 @@
 """Halving in the order of floating-point numbers: every search ends within 64 steps, at the exact number."""
 
 import struct
+from collections.abc import Callable
 
 _MAGNITUDE = 0x7FFF_FFFF_FFFF_FFFF
 
@@ -12,6 +13,13 @@ def halfway(low: float, high: float) -> float:
     zero than any other number.
     """
     return _number((_ordinal(low) + _ordinal(high)) // 2)
+
+
+def first(holds: Callable[[float], bool], low: float, high: float) -> float:
+    """The smallest number above ``low`` for which ``holds``, false up to it and true from there to ``high``."""
+    while (middle := halfway(low, high)) != low:
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 def _ordinal(number: float) -> int:
