@@ -93,6 +93,16 @@ class MetricOverride(Table):
     gated: bool | None = None
 
 
+class History(Table):
+    """Where all runs are kept in ClickHouse; see docs/history.md."""
+
+    enabled: bool = False
+    """True: `harness run` adds its runs when everything is measured. The commands work in any case."""
+    url: str = ""
+    """``clickhouse://user@host:port/database``, or http or https; empty: embedded, in ``reports/history``. The
+    environment variable HARNESS_HISTORY_URL stands above it: it is the place for an address with a password."""
+
+
 class System(Table):
     """The system under test."""
 
@@ -114,3 +124,4 @@ class Configuration(Table):
     rounds: Rounds = Field(default_factory=Rounds)
     gate: GatePolicy = Field(default_factory=GatePolicy)
     metrics: dict[str, MetricOverride] = Field(default_factory=dict)
+    history: History = Field(default_factory=History)
