@@ -13,6 +13,7 @@ _COMMANDS = {
     "compare": "Compare two run files, baselines or pytest-benchmark files.",
     "report": "Write the report of a session again.",
     "baseline": "Keep runs under a name.",
+    "history": "Keep all runs in ClickHouse and look for steps over time.",
     "list": "List the scenarios.",
     "doctor": "Show whether this machine can measure, and how well.",
 }
