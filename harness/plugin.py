@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options; ``harness run`` has the same without the prefix."""
     group = parser.getgroup("harness", "before/after measuring (pytest-before-after)")
     add = group.addoption
-    add("--harness-config", metavar="FILE", help="harness.toml or pyproject.toml; default: the nearest one")
+    add("--harness-config", metavar="FILE", help="configuration; default: the nearest one above the scenarios")
     add("--harness-before", metavar="VARIANT", default="before", help="variant to measure as before")
     add(
         "--harness-after", metavar="VARIANT", default="after", help="variant to measure as after; may be the same (A/A)"
@@ -61,7 +61,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if scenarios:
         from harness.scenarios import MeasuringSession
 
-        config.stash[_SESSION] = MeasuringSession.of(config, scenarios)
+        config.stash[_SESSION] = session = MeasuringSession.of(config, scenarios)
+        if config.getoption("--harness-list"):
+            items.clear()
+            config.get_terminal_writer().write(session.listing)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,7 +80,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """The gate's code, unless pytest has something worse to say."""
     measuring = session.config.stash.get(_SESSION, None)
-    if measuring is not None:
+    if session.config.getoption("--harness-list") and measuring is not None:
+        session.exitstatus = pytest.ExitCode.OK  # nothing ran, as was asked for
+    elif measuring is not None:
         session.exitstatus = measuring.exit_code(exitstatus)
 
 

@@ -1,9 +1,11 @@
 """A pytest session that measures: from collected scenarios to the table at the end. Only the plugin uses it."""
 
+import contextlib
 import inspect
+import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,23 +65,22 @@ class MeasuringSession:
         """Read the configuration; a mistake in it or in a scenario's signature is a usage error."""
         option = config.getoption("--harness-config")
         try:
-            project = load(Path(option) if option else find(config.invocation_params.dir))
+            project = load(Path(option) if option else find(items[0].path.parent))
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from None
         planned = config.getoption("--harness-rounds")
         scenarios = {item.nodeid: _scenario(item, project, planned) for item in items}
-        session = cls(config, project, scenarios)
-        if config.getoption("--harness-list"):
-            session.list(items)
-        return session
+        _refuse_same_names(scenarios)
+        return cls(config, project, scenarios)
 
-    def list(self, items: Sequence[pytest.Item]) -> None:
-        """Print the scenarios, one a line, and end pytest."""
-        for item in items:
-            scenario = self._scenarios[item.nodeid]
+    @property
+    def listing(self) -> str:
+        """The scenarios, one a line: name, how often, what about."""
+        lines = []
+        for scenario in self._scenarios.values():
             about = (inspect.getdoc(scenario.function) or "").partition("\n")[0]
-            sys.__stdout__.write(f"{scenario.id}  {scenario.rounds} rounds × {scenario.pairs}  {about}\n")  # type: ignore[union-attr]
-        pytest.exit(f"{len(items)} scenarios", returncode=0)
+            lines.append(f"{scenario.id}  {scenario.rounds} rounds × {scenario.pairs}  {about}\n")
+        return "".join(lines)
 
     def result(self, item: pytest.Function) -> None:
         """Pass, or raise what the scenario raised in one of its turns."""
@@ -105,14 +106,13 @@ class MeasuringSession:
                 resume=find_session(project.reports / "out", resume) if resume else None,
             )
             self._measured, cut_short = measure(request, progress.show)
+            policy = policy_from(project.configuration.gate, strict=option("--harness-strict"))
+            self._judgement = judge(self._measured.before, self._measured.after, policy)
+            self._reports = write_reports(self._judgement, self._measured.folder)
         except HarnessError as error:
             self._stop(error)
         finally:
             progress.clear()
-        assert self._measured is not None
-        policy = policy_from(project.configuration.gate, strict=option("--harness-strict"))
-        self._judgement = judge(self._measured.before, self._measured.after, policy)
-        self._reports = write_reports(self._judgement, self._measured.folder)
         if isinstance(cut_short, HarnessError):
             self._stop(cut_short)
         if cut_short is not None:
@@ -156,6 +156,15 @@ def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scena
     )
 
 
+def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:
+    """Two scenarios of one name would be measured as one."""
+    seen: dict[str, str] = {}
+    for node, scenario in scenarios.items():
+        if scenario.id in seen:
+            raise pytest.UsageError(f"two scenarios are called {scenario.id}: {seen[scenario.id]} and {node}")
+        seen[scenario.id] = node
+
+
 def _relative(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
@@ -164,9 +173,11 @@ class _ProgressPrinter:
     """One line, rewritten on a terminal; a line now and then elsewhere."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self._capture = config.pluginmanager.getplugin("capturemanager")
+        capture = config.pluginmanager.getplugin("capturemanager")  # None under -p no:capture
+        self._uncaptured = capture.global_and_fixture_disabled if capture else contextlib.nullcontext
         self._stream = sys.__stderr__
-        self._live = self._stream is not None and self._stream.isatty()
+        with self._uncaptured():  # while pytest captures, nothing is a terminal
+            self._live = self._stream is not None and self._stream.isatty()
         self._last = 0.0
         self._width = 0
 
@@ -176,17 +187,18 @@ class _ProgressPrinter:
             return
         self._last = time.monotonic()
         line = progress_line(progress)
-        self._write(f"\r{line:{self._width}}" if self._live else f"{line}\n")
+        if self._live:
+            line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
+        self._write(f"\r{line:{self._width}}" if self._live else f"\n{line}")
         self._width = len(line)
 
     def clear(self) -> None:
-        """Leave nothing of the line behind."""
-        if self._live:
-            self._write("\r" + " " * self._width + "\r")
+        """Leave nothing of the line behind on a terminal, and end the last line elsewhere."""
+        self._write("\r" + " " * self._width + "\r" if self._live else "\n")
 
     def _write(self, text: str) -> None:
         if self._stream is None:
             return
-        with self._capture.global_and_fixture_disabled():
+        with self._uncaptured():
             self._stream.write(text)
             self._stream.flush()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.files.records import Failed, RoundDone
+from harness.masking import redact
 from harness.measure.order import generator, side_order
 from harness.measure.recorder import Recorder
 from harness.measure.stack import Stack
@@ -59,6 +60,9 @@ class Rounds:
     clock: Clock = time.monotonic
     errors: dict[str, Exception] = field(default_factory=dict)
     """Scenario -> the first exception that it raised."""
+    _asked: set[str] = field(default_factory=set)
+    _heard: set[str] = field(default_factory=set)
+    """Scenarios that took turns, and those that recorded a value in one."""
     _failed: Counter[tuple[str, Side]] = field(default_factory=Counter)
     _memory: dict[Side, Memory] = field(default_factory=lambda: {side: Memory() for side in SIDES})
     _begun: float = 0.0
@@ -74,6 +78,12 @@ class Rounds:
             self.recorder.write(RoundDone(first))
             self.recorder.sync()
             first, done = first + 1, done + 1
+        self._miss_the_silent()
+
+    def _miss_the_silent(self) -> None:
+        """A scenario that recorded nothing was not measured: that must not look like a pass."""
+        for name in self._asked - self._heard:
+            self.errors.setdefault(name, RuntimeError("the scenario recorded no value"))
 
     def _warm_up(self) -> None:
         """One start of each variant that does not count: the very first one compiles files and fills caches."""
@@ -121,9 +131,11 @@ class Rounds:
             memory=self._memory[side],
             clock=self.clock,
         )
+        self._asked.add(scenario.id)
         try:
             scenario.function(turn=turn, **scenario.arguments)
-            turn.finish()
+            if turn.finish():
+                self._heard.add(scenario.id)
         except Exception as error:  # noqa: BLE001 - whatever a scenario raises is its result, kept and reported
             self._note(scenario, side, number, error, stack)
         self.recorder.sync()
@@ -133,7 +145,7 @@ class Rounds:
         stack.check_alive()
         self._failed[scenario.id, side] += 1
         self.errors.setdefault(scenario.id, error)
-        message = f"{side}: {type(error).__name__}: {error}"[:2000]
+        message = redact(f"{side}: {type(error).__name__}: {error}")[:2000]
         self.recorder.write(Failed(side, Failure(scenario.id, number, message)))
 
     def _tell(self, done: int, doing: str) -> None:

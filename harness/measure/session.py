@@ -18,11 +18,13 @@ from harness.files.journal import Journal, JournalContents, read_journal
 from harness.files.records import End, Failed, Resumed, RoundDone, SessionStart, Value
 from harness.files.runfile import write_run
 from harness.files.sessions import new_session_folder
+from harness.masking import redact
 from harness.measure.environment import environment
 from harness.measure.recorder import Recorder
 from harness.measure.rounds import Progress, Rounds, Scenario
 from harness.measure.signals import interruptible
 from harness.measure.stack import LocalStack
+from harness.measure.startup import RESOLUTION
 from harness.measure.watchdog import Watchdog
 from harness.model import SIDES, Failure, Run, Side, State, Variant
 
@@ -120,7 +122,7 @@ def _running(stacks: Iterable[LocalStack]) -> Iterator[None]:
 def _end(journal: Journal, cut_short: BaseException | None) -> None:
     state: State = "complete" if cut_short is None else "interrupted"
     if isinstance(cut_short, HarnessError):
-        journal.write(Failed(None, Failure("session", -1, str(cut_short)[:2000])))
+        journal.write(Failed(None, Failure("session", -1, redact(str(cut_short))[:2000])))
     journal.write(End(state))
     journal.sync()
 
@@ -175,7 +177,7 @@ def _identity(request: Request, variants: Sequence[Variant]) -> str:
 
 
 def _notes(project: Project, variants: Sequence[Variant]) -> tuple[str, ...]:
-    """The system's notes with the settings filled in; said once when both variants agree."""
+    """The system's notes with the settings filled in, said once when both variants agree; and the resolution."""
     notes: list[str] = []
     for variant in variants:
         values = {
@@ -184,7 +186,7 @@ def _notes(project: Project, variants: Sequence[Variant]) -> tuple[str, ...]:
             for name, value in settings.items()
         }
         notes += [fill(note, values, f"{project.file}: notes") for note in project.system.notes]
-    return tuple(dict.fromkeys(notes))
+    return (*dict.fromkeys(notes), RESOLUTION)
 
 
 def _now() -> str:

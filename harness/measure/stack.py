@@ -12,6 +12,7 @@ from harness.configuration.load import Project, start_order
 from harness.configuration.placeholders import fill
 from harness.configuration.schema import Override, Service
 from harness.errors import ExitCode, HarnessError
+from harness.masking import mask
 from harness.measure.http import Client
 from harness.measure.process import ServiceProcess
 from harness.measure.startup import Startup, watch
@@ -86,7 +87,7 @@ class LocalStack:
         for name in self._services:
             port = str(_free_port())
             self._values |= {f"{name}.host": HOST, f"{name}.port": port, f"{name}.url": f"http://{HOST}:{port}"}
-        self.variant = Variant(side, origin, {name: service.settings for name, service in self._services.items()})
+        self.variant = Variant(side, origin, {name: mask(service.settings) for name, service in self._services.items()})
 
     def open(self) -> None:
         """Start the services that live a session."""

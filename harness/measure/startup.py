@@ -15,8 +15,11 @@ POLL = 0.01
 """Seconds between two requests while waiting: the resolution of what requests alone can time. One poller at 10 ms does
 not change the start-up that it watches (docs/method.md)."""
 
-REQUESTED = ("live", "ready_seen", "first_answer")
-"""Marks that our requests set; all others come from the process."""
+RESOLUTION = (
+    f"Start-up: live, ready_seen and first_answer are seen by a request every {POLL * 1000:g} ms; exec, imported, "
+    "listening, ready and settled are times that the process itself printed."
+)
+"""What every report says about start-up times."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.files.records import Predicted, Record, Traced
+from harness.files.records import Predicted, Record, Traced, Value
 from harness.measure.recorder import Recorder
 from harness.measure.stack import RunningService, Stack
 from harness.measure.startup import Startup
@@ -114,6 +114,7 @@ class Turn:
         if key not in self.memory.done:
             self.memory.done[key] = action()
 
-    def finish(self) -> None:
-        """Write what was recorded; the harness calls it after the scenario has returned."""
+    def finish(self) -> bool:
+        """Write what was recorded; whether a value was. The harness calls it after the scenario has returned."""
         self.recorder.write(*self._records)
+        return any(isinstance(record, Value) for record in self._records)

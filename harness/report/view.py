@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from harness.errors import ExitCode
 from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdict
 from harness.judge.gate import Gate
+from harness.masking import mask, redact
 from harness.model import SIDES, Metric, Run, Sample, Side
 from harness.report import wording
-from harness.report.escape import mask, redact, shorten
+from harness.report.escape import shorten
 from harness.report.pictures import Startup, Timeline, startups, timelines
 
 

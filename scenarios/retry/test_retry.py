@@ -103,11 +103,13 @@ def ask(turn: Turn, *, latency: Metric, outcomes: dict[str, Metric] = CERTAIN, s
 
 
 def marks(begin: float, end: float, attempts: list[tuple[float, float]], outcome: str) -> list[Mark]:
-    """The timeline of one call."""
+    """The timeline of one call; the attempt that brought the answer ends with it."""
     timeline = [Mark("request", 0.0)]
     for number, (arrived, ended) in enumerate(attempts, 1):
-        timeline += [Mark(f"attempt {number}", arrived - begin), Mark(f"end {number}", ended - begin)]
-    return [*timeline, Mark(outcome, end - begin)]
+        timeline.append(Mark(f"attempt {number}", arrived - begin))
+        if outcome != "answered" or number < len(attempts):
+            timeline.append(Mark(f"failed {number}", ended - begin))
+    return [*timeline, Mark("answer" if outcome == "answered" else outcome, end - begin)]
 
 
 def record_waiting(turn: Turn, made: Call, failures: int | None) -> None:

@@ -111,6 +111,31 @@ def test_a_scenario_that_asks_for_a_fixture_is_refused(harness: Harness, tiny: P
     assert "a scenario takes `turn` and parametrized values, not tmp_path" in done.stdout + done.stderr
 
 
+def test_two_scenarios_of_one_name_are_refused(harness: Harness, tiny: Path) -> None:
+    folder = tiny / "scenarios" / "speed"
+    (folder / "test_again.py").write_text((folder / "test_speed.py").read_text("utf-8"), "utf-8")
+    done = harness("run", "--rounds", "1")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "two scenarios are called speed/" in done.stdout + done.stderr
+
+
+def test_results_that_cannot_be_saved_end_with_14_before_anything_is_measured(harness: Harness, tiny: Path) -> None:
+    (tiny / "reports").write_text("not a folder", "utf-8")
+    done = harness("run", "--rounds", "1")
+    assert done.returncode == 14, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert processes_of(tiny) == []
+
+
+def test_the_scenarios_are_listed_and_nothing_else(harness: Harness) -> None:
+    done = harness("list")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.strip().splitlines() == [
+        "speed/work  12 rounds × 2  How long one piece of work takes.",
+        "speed/start  12 rounds × 1  How long a start takes.",
+    ]
+
+
 def test_a_service_that_dies_ends_the_session_with_its_name(harness: Harness, tiny: Path) -> None:
     file = tiny / "scenarios" / "speed" / "test_speed.py"
     file.write_text(file.read_text("utf-8").replace('get("/work")', 'get("/die" if turn.round == 2 else "/work")'))

@@ -207,6 +207,13 @@ def test_the_variants_of_a_pair_draw_the_same_random_numbers(tmp_path: Path) -> 
     assert len(set.union(*drawn.values())) == 6
 
 
+def test_a_scenario_that_records_nothing_has_failed(tmp_path: Path) -> None:
+    rounds = Session(tmp_path).run(Scenario("load/silent", lambda turn: None, rounds=2), Scenario("load/works", works))
+    assert {name: str(error) for name, error in rounds.errors.items()} == {
+        "load/silent": "the scenario recorded no value"
+    }
+
+
 def test_once_is_once_for_each_variant(tmp_path: Path) -> None:
     filled: list[Side] = []
     session = Session(tmp_path)
@@ -251,5 +258,6 @@ def test_progress_says_where_it_stands_and_how_long_it_will_take(tmp_path: Path)
 def test_a_turn_knows_the_settings_of_its_variant(tmp_path: Path) -> None:
     def scenario(turn: Turn) -> None:
         assert turn.setting("backend", "SPEED") == turn.side
+        turn.record(CALLS, 1)
 
     assert Session(tmp_path).run(Scenario("load/settings", scenario, rounds=1)).errors == {}

@@ -13,7 +13,8 @@ import pytest
 from harness.measure.watchdog import Watchdog
 
 PARENT = textwrap.dedent("""
-    import subprocess, sys, time
+    import signal, subprocess, sys, time
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup had it ignored
     from harness.measure.watchdog import Watchdog
     dog = Watchdog()
     service = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)

@@ -70,3 +70,10 @@ def test_newcombe_covers_about_as_often_as_it_says() -> None:
 def test_rule_of_three_is_close_to_exact_and_above_it(n: int, bound: float) -> None:
     assert rates.rule_of_three(n) == bound
     assert bound >= 1 - 0.05 ** (1 / n)
+
+
+@pytest.mark.parametrize("n", [1, 7, 60, 999])
+def test_wilson_ends_exactly_at_the_ends(n: int) -> None:
+    assert rates.wilson(0, n, 0.05)[0] == 0.0
+    assert rates.wilson(n, n, 0.05)[1] == 1.0
+    assert rates.wilson(0, n, 0.05)[1] == pytest.approx(1 - rates.wilson(n, n, 0.05)[0])
