@@ -40,8 +40,8 @@ class Metric:
     absolute_limit: float | None = None
     """The same in the base unit: 0.01 tolerates 10 ms more. Where both are given, both have to hold."""
     budget: float | None = None
-    """What the median of ``after`` alone may be, for a rate its share, in the base unit: at most, or at least when higher
-    is better."""
+    """What the median (of a rate: the share) of ``after`` alone may be, in the base unit; at least that, when higher is
+    better."""
     required: bool = False
     """True: nothing excuses its absence, whether it is gated or not."""
 

@@ -1,22 +1,22 @@
 """Two runs in, one comparison for every metric of either out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.errors import ExitCode, HarnessError
+from harness.judge import bounds, required
 from harness.judge.caveats import caveats_of_evidence, caveats_of_runs, caveats_of_samples
 from harness.judge.comparison import Comparison, Estimate, Verdict
 from harness.judge.evidence import weigh
 from harness.judge.obstacles import find_obstacle, same_session, why_missing
 from harness.judge.policy import Policy
+from harness.judge.required import Key
 from harness.judge.samples import summarise
 from harness.judge.verdict import detectable, direction, explain_inconclusive, judge
 from harness.judge.wording import one_line
 from harness.model import Metric, Run, Sample
 from harness.statistics.counts import never_varies
 from harness.statistics.multiplicity import benjamini_hochberg, bonferroni
-
-Key = tuple[str, str]
-"""Scenario and metric."""
 
 EXPLORATORY = 0.05
 """Two-sided level of a metric that is not gated, and the share of false discoveries allowed among all of them."""
@@ -47,10 +47,24 @@ def compare_runs(before: Run, after: Run, policy: Policy) -> tuple[Comparison, .
     Raises HarnessError when a run holds the same metric twice.
     """
     left, right = _by_key(before, "before"), _by_key(after, "after")
-    keys = tuple(dict.fromkeys([*left, *right]))
-    gated = sum(_definition(left.get(key), right.get(key)).gated for key in keys)
-    frame = _Frame((before, after), policy, bonferroni(policy.error_budget, gated))
-    return _only_discoveries(tuple(_compare(frame, key, (left.get(key), right.get(key))) for key in keys))
+    runs = before, after
+    keys = required.expected(dict.fromkeys([*left, *right]), runs, policy)
+    absent = required.absent(keys, runs, policy)
+    metrics = [_definition(left.get(key), right.get(key)) for key in keys]
+    tests = len(absent) + sum(bounds.tests(metric) for metric in metrics if metric.gated)
+    frame = _Frame(runs, policy, bonferroni(policy.error_budget, tests))
+    compared = _only_discoveries(tuple(_compare(frame, key, (left.get(key), right.get(key))) for key in keys))
+    held = (_held(frame, comparison, left, right) for comparison in compared)
+    return (*required.explain(held, runs, policy), *absent)
+
+
+def _held(
+    frame: _Frame, comparison: Comparison, before: Mapping[Key, Sample], after: Mapping[Key, Sample]
+) -> Comparison:
+    """The comparison with its bounds held against it."""
+    key = (comparison.scenario, comparison.metric.name)
+    level = bounds.level_of_budget(frame.gated_alpha, frame.runs[1])
+    return replace(comparison, bounds=bounds.bounds_of(comparison, before.get(key), after.get(key), level))
 
 
 def _by_key(run: Run, side: str) -> dict[Key, Sample]:
@@ -116,7 +130,8 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
     """Everything with chance in it."""
     metric = comparison.metric
     alpha = frame.gated_alpha if metric.gated else EXPLORATORY
-    evidence = weigh(before, after, paired=frame.paired, alpha=alpha, between_sessions=frame.policy.between_sessions)
+    between = frame.policy.factor_between_sessions(comparison.scenario, metric.name, alpha)
+    evidence = weigh(before, after, paired=frame.paired, alpha=alpha, between_sessions=between)
     verdict = judge(evidence, metric)
     value, low, high = (evidence.reported(change) for change in (evidence.value, *evidence.interval))
     return replace(

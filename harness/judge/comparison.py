@@ -42,6 +42,21 @@ class Summary:
 Scale = Literal["relative", "absolute"]
 
 
+BoundState = Literal["kept", "broken", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bound that the project has set on a metric, and whether it holds."""
+
+    name: Literal["limit", "absolute limit", "budget"]
+    value: float
+    """A limit is relative, for a rate absolute; the others are in the base unit of the metric."""
+    interval: tuple[float, float]
+    """What is bounded: by a limit the worsening, positive when worse; by a budget the median or share of ``after``."""
+    state: BoundState
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One metric of one scenario in two runs."""
@@ -65,3 +80,5 @@ class Comparison:
     warnings: tuple[str, ...] = ()
     reason: str = ""
     """Why there is no judgement (missing, incomparable, invalid), or what would decide it (inconclusive)."""
+    bounds: tuple[Bound, ...] = ()
+    """The metric's limits and budget, and whether they hold."""

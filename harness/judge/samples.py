@@ -25,6 +25,11 @@ def round_logs(sample: Sample) -> list[float]:
     return list(_medians(zip(sample.rounds, map(math.log, sample.values), strict=True)).values())
 
 
+def round_medians(sample: Sample) -> list[float]:
+    """One value for every round: the median over the round's values."""
+    return list(_medians(zip(sample.rounds, sample.values, strict=True)).values())
+
+
 def unmatched(before: Sample, after: Sample) -> int:
     """How many pairs were measured in one of the samples only."""
     return len(_by_pair(before).keys() ^ _by_pair(after).keys())

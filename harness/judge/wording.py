@@ -1,8 +1,8 @@
 """Short texts for reasons and warnings."""
 
-from harness.judge.comparison import Scale
-from harness.model import Kind
-from harness.units import format_change, three_digits
+from harness.judge.comparison import Bound, Scale
+from harness.model import Kind, Metric
+from harness.units import format_change, format_value, three_digits
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -17,6 +17,21 @@ def describe_change(change: float, kind: Kind, scale: Scale) -> str:
         return format_change(change)
     sign = "−" if change < 0 else "+"
     return f"{sign}{abs(change) * 100:.1f} points" if kind == "rate" else f"{sign}{three_digits(abs(change))}"
+
+
+def describe_bound(bound: Bound, metric: Metric) -> str:
+    """A bound, what was held against it and what became of it: ``limit +5.0 %: [+8.0 %, +12.0 %], broken``."""
+    value, low, high = (_bounded(x, bound, metric) for x in (bound.value, *bound.interval))
+    held = low if low == high else f"[{low}, {high}]"
+    return f"{bound.name} {value}: {held}, {bound.state}"
+
+
+def _bounded(amount: float, bound: Bound, metric: Metric) -> str:
+    if bound.name == "limit":
+        return describe_change(amount, metric.kind, "absolute" if metric.kind == "rate" else "relative")
+    if metric.kind == "rate":
+        return f"{three_digits(100 * amount)} {'points' if bound.name == 'absolute limit' else '%'}"
+    return format_value(amount, one_line(metric.unit, 20))
 
 
 def plural(number: int, noun: str) -> str:
