@@ -19,6 +19,7 @@ from harness.judgement import Judgement, judge, policy_from, to_terminal, verdic
 from harness.measure.rounds import Progress, Scenario
 from harness.measure.session import Measured, Request, measure
 from harness.progress import progress_line
+from harness.remember import remember
 
 QUIET_SECONDS = 30.0
 """Without a terminal a line of progress is printed that often."""
@@ -59,6 +60,7 @@ class MeasuringSession:
         self._judgement: Judgement | None = None
         self._trouble: HarnessError | None = None
         self._reports: Sequence[Path] = ()
+        self._remembered = ""
 
     @classmethod
     def of(cls, config: pytest.Config, items: Sequence[pytest.Item]) -> "MeasuringSession":
@@ -117,6 +119,8 @@ class MeasuringSession:
             self._stop(cut_short)
         if cut_short is not None:
             raise cut_short
+        if project.configuration.history.enabled:
+            self._remembered = remember(project)
 
     def _stop(self, error: HarnessError) -> NoReturn:
         self._trouble = error
@@ -138,6 +142,8 @@ class MeasuringSession:
         reporter.write_line("")
         for path in (*self._reports, self._measured.folder / "before.json", self._measured.folder / "after.json"):
             reporter.write_line(str(_relative(path)))
+        if self._remembered:
+            reporter.write_line(self._remembered)
         reporter.write_line(verdict_line(self._judgement))
 
 
