@@ -1,11 +1,11 @@
 """From two runs to everything that is told about them: comparisons, gate, view, report files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.configuration.schema import GatePolicy
+from harness.configuration.schema import GatePolicy, MetricOverride
 from harness.files.atomic import write_atomically
 from harness.judge.compare import compare_runs
 from harness.judge.comparison import Comparison
@@ -27,13 +27,18 @@ class Judgement:
     view: ReportView
 
 
-def policy_from(table: GatePolicy, *, strict: bool = False) -> Policy:
-    """The judge's policy as the configuration has it; ``strict`` can only make it stricter."""
+def policy_from(
+    table: GatePolicy, metrics: Mapping[str, MetricOverride] | None = None, *, strict: bool = False, ci: bool = False
+) -> Policy:
+    """The judge's policy as the configuration has it; ``strict`` and ``ci`` can only make it stricter."""
+    required = [pattern for pattern, override in (metrics or {}).items() if override.required]
     return Policy(
         error_budget=table.error_budget,
         between_sessions=table.between_sessions,
         strict=table.strict or strict,
         allow_missing=table.allow_missing,
+        required=(*table.required, *required),
+        ci=ci,
     )
 
 

@@ -83,10 +83,16 @@ class GatePolicy(Table):
     """True: an inconclusive gated metric fails with its own exit code."""
     allow_missing: tuple[str, ...] = ()
     """Patterns of ``scenario:metric`` that may be missing on one side, such as ``analytics/*:cost``."""
+    required: tuple[str, ...] = ()
+    """Patterns of ``scenario:metric`` of which something has to be measured, such as ``retry/*:answered``."""
 
 
 class MetricOverride(Table):
-    """What a project decides otherwise than the scenario's author; key: a pattern of ``scenario:metric``."""
+    """What a project decides otherwise than the scenario's author; key: a pattern of ``scenario:metric``.
+
+    Of several patterns that match, the first that says something of a key decides it; what the scenario's marker says
+    comes before all of them. A metric with a limit or a budget is gated, unless ``gated = false`` stands beside it.
+    """
 
     floor: Annotated[float, Field(ge=0, lt=10)] | None = None
     smallest_effect: Annotated[float, Field(gt=0, lt=10)] | None = None

@@ -4,15 +4,21 @@ import fnmatch
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from harness.configuration.schema import MetricOverride
 from harness.files.journal import Journal
 from harness.files.records import MetricDefined, Predicted, Record, Value
 from harness.model import Metric, Side
 
+_BOUNDS = {"limit", "absolute_limit", "budget"}
+
 
 class Recorder:
-    """Checks values and writes them; defines each metric once, with the project's overrides applied."""
+    """Checks values and writes them; defines each metric once, with the project's overrides applied.
+
+    Of the overrides that match a metric, the first that says something of a key decides it.
+    """
 
     def __init__(self, journal: Journal, overrides: Mapping[str, MetricOverride]) -> None:
         self._journal = journal
@@ -50,10 +56,13 @@ class Recorder:
             raise ValueError(f"{scenario}: two different metrics are called {metric.name!r}")
 
     def _overridden(self, scenario: str, metric: Metric) -> Metric:
+        decided: dict[str, Any] = {}
         for pattern, override in self._overrides.items():
             if fnmatch.fnmatchcase(f"{scenario}:{metric.name}", pattern):
-                metric = replace(metric, **override.model_dump(exclude_none=True))
-        return metric
+                decided = override.model_dump(exclude_none=True) | decided
+        if decided.keys() & _BOUNDS:
+            decided.setdefault("gated", True)
+        return replace(metric, **decided)
 
 
 def _problem(metric: Metric, value: float) -> str:

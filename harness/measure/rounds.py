@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.configuration.schema import MetricOverride
 from harness.files.records import Failed, RoundDone
 from harness.masking import redact
 from harness.measure.order import generator, side_order
@@ -32,6 +33,8 @@ class Scenario:
     """Turns of each variant in a round, interleaved."""
     warmup: int = 0
     """Turns of each variant in a round before those, not recorded."""
+    limits: Mapping[str, MetricOverride] = field(default_factory=dict)
+    """Metric (or a pattern of it) -> what the scenario's own marker decides of it."""
 
 
 @dataclass(frozen=True, slots=True)
