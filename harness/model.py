@@ -44,6 +44,9 @@ class Metric:
     better."""
     required: bool = False
     """True: nothing excuses its absence, whether it is gated or not."""
+    quantile: float | None = None
+    """None: the values of a pair are compared, and the typical ratio counts. 0.95: the 95th percentile of everything
+    measured is compared; for noisy metrics with many values in a round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,8 @@ class Run:
     looks: tuple[int, ...] = ()
     """The numbers of rounds after which the session was to be looked at and could stop; the last is the most rounds
     planned. Empty: one look at the end."""
+    own_rounds: Mapping[str, int] = field(default_factory=dict)
+    """Scenarios with their own number of rounds, which are looked at once: after those."""
     dropped: tuple[Dropped, ...] = ()
     """Rounds left out of the samples, and why."""
     unmeasured: tuple[Unmeasured, ...] = ()

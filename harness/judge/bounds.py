@@ -6,7 +6,7 @@ from statistics import fmean, median
 
 from harness.judge.comparison import Bound, BoundState, Comparison, Verdict
 from harness.judge.samples import round_medians, summarise
-from harness.model import Metric, Run, Sample
+from harness.model import Metric, Sample
 from harness.statistics.binomial import clopper_pearson
 from harness.statistics.counts import never_varies
 from harness.statistics.order import median_interval
@@ -31,11 +31,6 @@ def bounds_of(comparison: Comparison, before: Sample | None, after: Sample | Non
         return ()
     limits = _limits(comparison, before) if before is not None else ()
     return (*limits, *(_budget(after, alpha) if after is not None else ()))
-
-
-def level_of_budget(alpha: float, after: Run) -> float:
-    """The level of each of the looks at which the session could have stopped, so that all of them keep ``alpha``."""
-    return alpha / max(1, len(after.looks))
 
 
 def _limits(comparison: Comparison, before: Sample) -> Iterator[Bound]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from harness.judge.evidence import Evidence, margins
+from harness.judge.evidence import Evidence
+from harness.judge.looks import Look
 from harness.judge.obstacles import same_session
 from harness.judge.samples import unmatched
 from harness.judge.wording import describe_change, plural
@@ -23,6 +24,13 @@ def caveats_of_runs(scenario: str, runs: tuple[Run, Run]) -> Iterator[str]:
         failures = sum(failure.scenario == scenario for failure in run.failures)
         if failures:
             yield f"the scenario failed {plural(failures, 'time')} in {side}"
+
+
+def caveats_of_look(look: Look) -> Iterator[str]:
+    """Rounds that were measured and do not count."""
+    if look.left_out:
+        counting = plural(len(look.rounds) - look.left_out, "round")
+        yield f"judged at the look after {counting}: {look.left_out} more do not count"
 
 
 def caveats_of_samples(before: Sample, after: Sample, *, paired: bool) -> Iterator[str]:
@@ -51,14 +59,9 @@ def _extreme_shares(before: Sample, after: Sample) -> Iterator[str]:
 
 
 def caveats_of_evidence(evidence: Evidence, before: Sample, after: Sample) -> Iterator[str]:
-    """What happened to the evidence on its way, and whether a real change is too small to matter."""
+    """What happened to the evidence on its way."""
     if evidence.slack:
         factor = describe_change(evidence.reported(evidence.slack), "noisy", "relative")
         yield f"the interval is widened on both sides by what two sessions may differ ({factor})"
     if before.metric.kind == "count" and (excess := dispersion(before.values, after.values)) > 1:
         yield f"the counts vary {excess:.3g} times as much as independent events would; allowed for"
-    floor, matters = margins(after.metric)
-    low, high = evidence.interval
-    if -matters < low and high < matters and (low > floor or high < -floor):
-        size = describe_change(evidence.reported(matters), after.metric.kind, evidence.scale)
-        yield f"minor: certainly smaller than what matters ({size})"

@@ -82,3 +82,12 @@ class Comparison:
     """Why there is no judgement (missing, incomparable, invalid), or what would decide it (inconclusive)."""
     bounds: tuple[Bound, ...] = ()
     """The metric's limits and budget, and whether they hold."""
+    minor: bool = False
+    """Improved or regressed, but by less than the smallest effect that matters, as the whole interval says."""
+    report_only: bool = False
+    """The metric is gated, but what was measured is too coarse to let it decide."""
+
+    @property
+    def gated(self) -> bool:
+        """Whether this comparison may decide the exit code."""
+        return self.metric.gated and not self.report_only

@@ -85,7 +85,7 @@ def objection(comparison: Comparison) -> str:
 
 def counts(comparison: Comparison) -> bool:
     """Whether the gate looks at this comparison."""
-    return comparison.metric.gated or (comparison.metric.required and comparison.verdict is Verdict.MISSING)
+    return comparison.gated or (comparison.metric.required and comparison.verdict is Verdict.MISSING)
 
 
 def judged(comparison: Comparison) -> bool:
@@ -103,7 +103,8 @@ def cost(comparison: Comparison, policy: Policy) -> ExitCode:
         return ExitCode.OK if _excused(comparison, policy) else ExitCode.BASELINE
     states = {bound.state for bound in comparison.bounds}
     if not any(bound.name != "budget" for bound in comparison.bounds):
-        states.add(_WITHOUT_LIMIT.get(comparison.verdict, "kept"))
+        ignored = comparison.minor and policy.ignore_minor
+        states.add("kept" if ignored else _WITHOUT_LIMIT.get(comparison.verdict, "kept"))
     if "broken" in states:
         return ExitCode.REGRESSED
     return ExitCode.INCONCLUSIVE if "undecided" in states and policy.strict else ExitCode.OK

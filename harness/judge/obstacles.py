@@ -67,13 +67,16 @@ def _fact(value: str | None) -> str:
 def _differences_of_definition(before: Metric, after: Metric) -> str:
     fields = [
         f"{name}: {one_line(str(getattr(before, name)), 40)} / {one_line(str(getattr(after, name)), 40)}"
-        for name in ("unit", "better", "kind")
+        for name in ("unit", "better", "kind", "quantile")
         if getattr(before, name) != getattr(after, name)
     ]
     return f"the metric is defined differently: {'; '.join(fields)}" if fields else ""
 
 
 def _complaint(sample: Sample) -> str:
+    quantile = sample.metric.quantile
+    if quantile is not None and not (0 < quantile < 1 and sample.metric.kind == "noisy"):
+        return f"the quantile {quantile} is not between 0 and 1 of a noisy metric"
     for value in sample.values:
         if not math.isfinite(value):
             return f"{value} is not a number"

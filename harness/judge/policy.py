@@ -17,6 +17,8 @@ class Policy:
     between_sessions: float = 2.0
     """The factor by which the same work may differ between two sessions on one machine (measured: 1.3-1.6 within a
     minute on a calm machine, more under load). Widens the intervals of two runs that were not measured interleaved."""
+    ignore_minor: bool = False
+    """Whether the gate passes a regression that is certainly smaller than the smallest effect that matters."""
     strict: bool = False
     """Whether an undecided gated metric fails the gate."""
     allow_missing: tuple[str, ...] = ()

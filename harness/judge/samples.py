@@ -9,6 +9,7 @@ from typing import TypeVar
 from harness.judge.comparison import Summary
 from harness.model import Sample
 from harness.statistics.rates import wilson
+from harness.statistics.tails import quantile
 
 K = TypeVar("K", bound=Hashable)
 
@@ -23,6 +24,13 @@ def round_log_ratios(before: Sample, after: Sample) -> list[float]:
 def round_logs(sample: Sample) -> list[float]:
     """One ln(value) for every round: the median over the round's values."""
     return list(_medians(zip(sample.rounds, map(math.log, sample.values), strict=True)).values())
+
+
+def logs_by_round(before: Sample, after: Sample) -> tuple[list[list[float]], list[list[float]]]:
+    """All ln(value) of both samples, by round; of the rounds that were measured in both, in order."""
+    old, new = _by_round(before), _by_round(after)
+    both = sorted(old.keys() & new.keys())
+    return [old[number] for number in both], [new[number] for number in both]
 
 
 def round_medians(sample: Sample) -> list[float]:
@@ -42,8 +50,12 @@ def summarise(sample: Sample) -> Summary | None:
         return None
     if sample.metric.kind == "rate":
         return _share(values)
-    q1, _, q3 = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
-    return Summary(len(values), median(values), q1, q3)
+    centre, spread = median(values), values
+    if (q := sample.metric.quantile) is not None and 0 < q < 1:
+        groups = _groups(zip(sample.rounds, values, strict=True)).values()
+        centre, spread = quantile(values, q), tuple(quantile(group, q) for group in groups)
+    q1, _, q3 = quantiles(spread, n=4, method="inclusive") if len(spread) > 1 else spread * 3
+    return Summary(len(values), centre, q1, q3)
 
 
 def _share(values: Sequence[float]) -> Summary | None:
@@ -58,8 +70,16 @@ def _by_pair(sample: Sample) -> dict[tuple[int, int], float]:
     return _medians(zip(keys, sample.values, strict=True))
 
 
+def _by_round(sample: Sample) -> dict[int, list[float]]:
+    return _groups(zip(sample.rounds, map(math.log, sample.values), strict=True))
+
+
 def _medians(items: Iterable[tuple[K, float]]) -> dict[K, float]:
+    return {key: median(group) for key, group in _groups(items).items()}
+
+
+def _groups(items: Iterable[tuple[K, float]]) -> dict[K, list[float]]:
     groups: defaultdict[K, list[float]] = defaultdict(list)
     for key, value in items:
         groups[key].append(value)
-    return {key: median(group) for key, group in groups.items()}
+    return groups

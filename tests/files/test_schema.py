@@ -60,6 +60,7 @@ def test_a_file_with_anything_missing_or_of_another_type_is_not(run: Run) -> Non
     optional = {
         "notes",
         "looks",
+        "own_rounds",
         "dropped",
         "unmeasured",
         "selection",
@@ -72,7 +73,7 @@ def test_a_file_with_anything_missing_or_of_another_type_is_not(run: Run) -> Non
         "settings",
     }
     optional |= {"better", "kind", "floor", "smallest_effect", "gated", "about"}  # have defaults
-    optional |= {"limit", "absolute_limit", "budget", "required"}  # have defaults
+    optional |= {"limit", "absolute_limit", "budget", "required", "quantile"}  # have defaults
     optional |= {"machine", "backend", "DELAY", "NAME", "commit", "cpu", "processor", "release", "system"}  # free names
     count = 0
     for parent, name in members(json.loads(run_bytes(run))):
