@@ -3,6 +3,8 @@
 Walsh averages and differences between two samples are n * n numbers; the k-th smallest of them is found in
 O(n log n) time and O(n) memory, because the number of sums below a bound needs one walk along both lists
 (the idea of Johnson & Mizoguchi, SIAM J. Comput. 7, 1978; and Monahan, ACM TOMS 10, 1984, algorithm 616).
+Bounds are tried in turn a little below and above where the k-th would be if the remaining sums were evenly spread;
+every fourth halves the floating-point numbers that remain: no data need more than 4 * 64 walks, usual ones about six.
 """
 
 import math
@@ -11,8 +13,8 @@ from dataclasses import dataclass
 
 from harness.statistics.floats import halfway
 
-_LISTED = 4096
-"""So many remaining candidates are listed and sorted at once."""
+_LISTED = 8
+"""When no more candidates remain than this for each value, they are listed and sorted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,14 @@ class PairwiseSums:
     def kth(self, k: int) -> float:
         """The ``k``-th smallest sum, 1 <= k <= size."""
         low, high = math.nextafter(self.left[0] + self.right[0], -math.inf), self.left[-1] + self.right[-1]
-        below, upto = 0, self.size
-        while upto - below > _LISTED:
-            middle = halfway(low, high)
+        below, upto, tries = 0, self.size, 0
+        while upto - below > _LISTED * len(self.left):
+            tries += 1
+            aside = _LISTED * len(self.left) / (4 if tries % 2 else -4)
+            share = (k - below - aside) / (upto - below)
+            middle = low + (high - low) * min(max(share, 0.01), 0.99)
+            if tries % 4 == 0 or not low < middle < high:
+                middle = halfway(low, high)
             if middle == low:  # neighbours: all that remain are equal
                 return high
             count = self.at_most(middle)

@@ -24,7 +24,7 @@ def listed(sums: PairwiseSums) -> list[float]:
 def agrees(sums: PairwiseSums, bound: float) -> None:
     everything = listed(sums)
     assert sums.size == len(everything)
-    for listed_at_once in (4096, 0):
+    for listed_at_once in (8, 0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pairwise, "_LISTED", listed_at_once)
             assert [sums.kth(k + 1) for k in range(sums.size)] == everything
@@ -60,9 +60,26 @@ def test_ten_thousand_values_need_few_walks_and_no_long_list(monkeypatch: pytest
     sample = np.random.default_rng(1).normal(size=10_000).tolist()
     sums = walsh_averages(sample)
     value = sums.kth(sums.size // 3)
-    assert len(walks) <= 66  # 64 halvings and the two ends of the last list
+    assert len(walks) <= 20
     assert sums.at_most(value) == sums.size // 3
     assert sums.below(value) == sums.size // 3 - 1
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x / 4), min_size=1, max_size=12))
+def test_no_data_need_more_than_four_times_the_walks_of_halving(sample: list[float]) -> None:
+    walks = []
+    walk = PairwiseSums._ends
+
+    def counted(sums: PairwiseSums, bound: float) -> list[int]:
+        walks.append(bound)
+        return walk(sums, bound)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pairwise, "_LISTED", 0)
+        patch.setattr(PairwiseSums, "_ends", counted)
+        sums = walsh_averages(sample)
+        assert sums.kth((sums.size + 1) // 2) == listed(sums)[(sums.size - 1) // 2]
+    assert len(walks) <= 4 * 64 + 2
 
 
 def test_ties_by_the_thousand() -> None:
