@@ -82,6 +82,7 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         failures=(*failures, *conflicts, *undefined),
         environment=start.environment,
         looks=start.looks,
+        own_rounds={name: n for name, n in start.plan.items() if start.looks and n != start.looks[-1]},
         dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
         unmeasured=tuple(_unmeasured(start, {scenario for scenario, _ in series})),
         selection=start.selection,
