@@ -35,6 +35,7 @@ def policy_from(
     return Policy(
         error_budget=table.error_budget,
         between_sessions=table.between_sessions,
+        ignore_minor=table.ignore_minor,
         strict=table.strict or strict,
         allow_missing=table.allow_missing,
         required=(*table.required, *required),
@@ -42,9 +43,9 @@ def policy_from(
     )
 
 
-def judge(before: Run, after: Run, policy: Policy) -> Judgement:
-    """Compare, decide and lay out. Pure."""
-    comparisons = compare_runs(before, after, policy)
+def judge(before: Run, after: Run, policy: Policy, *, seconds_per_round: float | None = None) -> Judgement:
+    """Compare, decide and lay out. Pure. ``seconds_per_round``: what a round takes, where that is known."""
+    comparisons = compare_runs(before, after, policy, seconds_per_round=seconds_per_round)
     gate = decide(comparisons, before, after, policy)
     return Judgement(before, after, comparisons, gate, build_view(before, after, comparisons, gate))
 

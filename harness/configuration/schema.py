@@ -79,6 +79,8 @@ class GatePolicy(Table):
     """Probability that a session without any change raises an alarm; split over the gated metrics."""
     between_sessions: Annotated[float, Field(ge=1, le=100)] = 2.0
     """Factor by which the same work may differ between two sessions on one machine."""
+    ignore_minor: bool = False
+    """True: a regression that is certainly smaller than the metric's smallest effect passes; the report shows it."""
     strict: bool = False
     """True: an inconclusive gated metric fails with its own exit code."""
     allow_missing: tuple[str, ...] = ()

@@ -97,7 +97,7 @@ def _row(row: Row) -> list[str]:
     gated = "" if row.gated else " (not gated)"
     texts = (row.before.median, row.after.median, row.change)
     return [
-        f"{_MARKS[row.verdict]} {row.verdict}", markdown(row.scenario), markdown(row.name) + gated,
+        f"{_MARKS[row.verdict]} {row.word}", markdown(row.scenario), markdown(row.name) + gated,
         *map(markdown, texts), drawn, row.units, markdown(row.rule), markdown(row.p_value), markdown(row.detectable),
     ]  # fmt: skip
 

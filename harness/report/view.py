@@ -43,6 +43,7 @@ class Row:
     """One comparison. The strings are for people; ``metric``, ``effect``, ``scale`` and the values are for pictures."""
 
     verdict: Verdict
+    minor: bool
     scenario: str
     name: str
     about: str
@@ -70,6 +71,11 @@ class Row:
     def symbol(self) -> str:
         """A sign for the verdict, never shown without the word."""
         return wording.SYMBOLS[self.verdict]
+
+    @property
+    def word(self) -> str:
+        """The verdict as it is said: ``regressed``, ``regressed (minor)``."""
+        return wording.verdict(self.verdict, minor=self.minor)
 
     @property
     def label(self) -> str:
@@ -175,7 +181,7 @@ _RANK = {verdict: rank for rank, verdict in enumerate(wording.SYMBOLS)}
 
 
 def _order(comparison: Comparison) -> tuple[int, bool, str, str]:
-    return (_RANK[comparison.verdict], not comparison.metric.gated, comparison.scenario, comparison.metric.name)
+    return (_RANK[comparison.verdict], not comparison.gated, comparison.scenario, comparison.metric.name)
 
 
 def _counts(rows: Iterable[Row]) -> tuple[tuple[Verdict, int], ...]:
@@ -196,10 +202,11 @@ def _row(comparison: Comparison, before: Run, after: Run) -> Row:
     detectable = comparison.detectable
     return Row(
         verdict=comparison.verdict,
+        minor=comparison.minor,
         scenario=shorten(comparison.scenario),
         name=shorten(metric.name),
         about=_line(metric.about),
-        gated=metric.gated,
+        gated=comparison.gated,
         before=_sided(comparison, before),
         after=_sided(comparison, after),
         change=wording.estimate(effect, metric, scale) if effect else "–",
