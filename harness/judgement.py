@@ -9,8 +9,11 @@ from harness.configuration.schema import GatePolicy, MetricOverride
 from harness.files.atomic import write_atomically
 from harness.judge.compare import compare_runs
 from harness.judge.comparison import Comparison
+from harness.judge.controls import certify, compare_controls, judge_controls, without_controls
 from harness.judge.gate import Gate, decide
+from harness.judge.obstacles import same_session
 from harness.judge.policy import Policy
+from harness.judge.spread import Spread
 from harness.model import Run
 from harness.report import html, markdown, terminal
 from harness.report.view import ReportView, build_view
@@ -28,9 +31,13 @@ class Judgement:
 
 
 def policy_from(
-    table: GatePolicy, metrics: Mapping[str, MetricOverride] | None = None, *, strict: bool = False, ci: bool = False
-) -> Policy:
-    """The judge's policy as the configuration has it; ``strict`` and ``ci`` can only make it stricter."""
+    table: GatePolicy, metrics: Mapping[str, MetricOverride] | None = None, *, strict: bool = False, ci: bool = False,
+    spreads: Mapping[tuple[str, str], Spread] | None = None,
+) -> Policy:  # fmt: skip
+    """The judge's policy as the configuration has it; ``strict`` and ``ci`` can only make it stricter.
+
+    ``spreads`` is what is known of how much metrics vary between sessions.
+    """
     required = [pattern for pattern, override in (metrics or {}).items() if override.required]
     return Policy(
         error_budget=table.error_budget,
@@ -40,19 +47,23 @@ def policy_from(
         allow_missing=table.allow_missing,
         required=(*table.required, *required),
         ci=ci,
+        spreads=spreads or {},
     )
 
 
 def judge(before: Run, after: Run, policy: Policy, *, seconds_per_round: float | None = None) -> Judgement:
     """Compare, decide and lay out. Pure. ``seconds_per_round``: what a round takes, where that is known."""
-    comparisons = compare_runs(before, after, policy, seconds_per_round=seconds_per_round)
-    gate = decide(comparisons, before, after, policy)
-    return Judgement(before, after, comparisons, gate, build_view(before, after, comparisons, gate))
+    old, new = without_controls(before), without_controls(after)
+    comparisons = compare_runs(old, new, policy, seconds_per_round=seconds_per_round)
+    controls = judge_controls(compare_controls(before, after))
+    gate = certify(decide(comparisons, old, new, policy), controls, policy)
+    told = controls.sentence if same_session(before, after) else ""
+    return Judgement(before, after, comparisons, gate, build_view(old, new, comparisons, gate, told))
 
 
-def write_reports(judgement: Judgement, folder: Path) -> tuple[Path, Path]:
-    """Write ``report.md`` and ``report.html`` into ``folder``; their paths."""
-    paths = folder / "report.md", folder / "report.html"
+def write_reports(judgement: Judgement, folder: Path, name: str = "report") -> tuple[Path, Path]:
+    """Write ``NAME.md`` and ``NAME.html`` into ``folder``; their paths."""
+    paths = folder / f"{name}.md", folder / f"{name}.html"
     write_atomically(paths[0], markdown.render(judgement.view).encode())
     write_atomically(paths[1], html.render(judgement.view).encode())
     return paths
@@ -63,14 +74,19 @@ def to_terminal(judgement: Judgement, *, width: int, color: bool) -> str:
     return terminal.render(judgement.view, width=width, color=color)
 
 
-def verdict_line(judgement: Judgement) -> str:
-    """One line for machines: ``HARNESS-VERDICT {json}``."""
+def verdict_line(judgement: Judgement, against: Judgement | None = None) -> str:
+    """One line for machines: ``HARNESS-VERDICT {json}``; ``against`` is the comparison with a baseline."""
+    verdict = {"session": judgement.after.session, **_verdict(judgement)}
+    if against is not None:
+        verdict |= {"baseline": {"session": against.before.session, **_verdict(against)}}
+    return f"HARNESS-VERDICT {json.dumps(verdict, ensure_ascii=True)}"
+
+
+def _verdict(judgement: Judgement) -> dict[str, object]:
     gate = judgement.gate
-    verdict = {
-        "session": judgement.after.session,
+    return {
         "exit_code": int(gate.exit_code),
         "compared": gate.compared,
         "expected": gate.expected,
         "verdicts": {f"{c.scenario}:{c.metric.name}": c.verdict.value for c in judgement.comparisons},
     }
-    return f"HARNESS-VERDICT {json.dumps(verdict, ensure_ascii=True)}"

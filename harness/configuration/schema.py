@@ -51,6 +51,9 @@ class Service(Table):
     first_answer: HttpPath | None = None
     """A real request; its first 200 ends the start-up."""
     ready_within: Seconds = 30.0
+    engine: HttpPath | None = None
+    """Answers 200 with what the service runs on and its version, as text or a JSON object; runs on another one are not
+    comparable across sessions."""
     settles_within: Annotated[float, Field(ge=0, le=3600)] = 0.0
     """How long to wait for the mark ``settled`` (background work done) after the first answer; 0: do not wait."""
     stop_within: Seconds = 5.0
@@ -99,6 +102,14 @@ class MetricOverride(Table):
     floor: Annotated[float, Field(ge=0, lt=10)] | None = None
     smallest_effect: Annotated[float, Field(gt=0, lt=10)] | None = None
     gated: bool | None = None
+    limit: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] | None = None
+    """The largest worsening that the gate tolerates: 0.05 is 5 %, for a rate 5 percentage points."""
+    absolute_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """The same in the base unit: 0.01 tolerates 10 ms more."""
+    budget: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """What ``after`` may be, in the base unit, whatever ``before`` is; at least that, when higher is better."""
+    required: bool | None = None
+    """True: it has to be measured."""
 
 
 class History(Table):

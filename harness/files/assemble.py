@@ -1,12 +1,13 @@
 """From the records of a journal to the two runs of its session. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.errors import ExitCode, HarnessError
 from harness.files.journal import JournalContents
 from harness.files.records import (
     End,
+    EngineTold,
     Failed,
     MetricDefined,
     Predicted,
@@ -18,7 +19,7 @@ from harness.files.records import (
     Traced,
     Value,
 )
-from harness.model import SIDES, Dropped, Failure, Metric, Run, Sample, State, Unmeasured, Variant
+from harness.model import SIDES, Dropped, Environment, Failure, Metric, Run, Sample, State, Unmeasured, Variant
 
 
 def runs_from(contents: JournalContents) -> tuple[Run, Run]:
@@ -30,7 +31,8 @@ def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     """
     start = start_of(contents)
     resumed = [f"Resumed at {record.at}." for record in contents.records if isinstance(record, Resumed)]
-    notes = (*start.notes, *_damage(contents.bad_lines), *resumed)
+    selected = [f"Not everything was measured, but a selection: {start.selection}."] if start.selection else []
+    notes = (*start.notes, *selected, *_damage(contents.bad_lines), *resumed)
     before, after = (_run(variant, start, contents.records, notes) for variant in start.variants)
     return before, after
 
@@ -80,7 +82,7 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         predictions=tuple(predictions),
         traces=tuple(r.trace for r in records if isinstance(r, Traced) and r.side == side),
         failures=(*failures, *conflicts, *undefined),
-        environment=start.environment,
+        environment=_environment(start, [r for r in records if isinstance(r, EngineTold) and r.side == side]),
         looks=start.looks,
         own_rounds={name: n for name, n in start.plan.items() if start.looks and n != start.looks[-1]},
         dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
@@ -88,6 +90,11 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         selection=start.selection,
         notes=notes,
     )
+
+
+def _environment(start: SessionStart, told: Iterable[EngineTold]) -> Environment:
+    engines = {f"engine of {record.service}": record.engine for record in told}
+    return replace(start.environment, stable={**start.environment.stable, **engines})
 
 
 def _unmeasured(start: SessionStart, measured: Collection[str]) -> Iterator[Unmeasured]:

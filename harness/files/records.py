@@ -35,6 +35,15 @@ class SessionStart:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineTold:
+    """What a service of one variant says that it runs on."""
+
+    side: Side
+    service: str
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetricDefined:
     """A metric that ``scenario`` measures; comes before its values. May be repeated, unchanged."""
 
@@ -108,10 +117,11 @@ class End:
     state: State
 
 
-Record = SessionStart | MetricDefined | Value | Predicted | Traced | Failed | RoundDone | RoundDropped | Resumed | End
+Record = SessionStart | EngineTold | MetricDefined | Value | Predicted | Traced | Failed | RoundDone | RoundDropped | Resumed | End
 
 TYPES: Mapping[str, type[Record]] = {
     "session_start": SessionStart,
+    "engine_told": EngineTold,
     "metric_defined": MetricDefined,
     "value": Value,
     "predicted": Predicted,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.configuration.schema import MetricOverride
-from harness.files.records import Failed, RoundDone
+from harness.files.records import EngineTold, Failed, RoundDone
 from harness.masking import redact
 from harness.measure.order import generator, side_order
 from harness.measure.recorder import Recorder
@@ -93,6 +93,8 @@ class Rounds:
         for side in side_order(self.seed, "warm-up", self._already):
             self._tell(self._already, f"first start of {side}, not counted")
             self.stacks[side].restart()
+            for service, engine in self.stacks[side].engines().items():
+                self.recorder.write(EngineTold(side, service, engine))
             self.stacks[side].end_round()
 
     def _due(self, done: int) -> list[Scenario]:

@@ -1,6 +1,7 @@
 """One measuring session: a folder, a journal, two stacks, their rounds - and run files at the end, however it ends."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import secrets
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from harness.configuration.load import Project
 from harness.configuration.placeholders import fill
+from harness.configuration.schema import MetricOverride
 from harness.errors import ExitCode, HarnessError
 from harness.files.assemble import runs_from, start_of
 from harness.files.journal import Journal, JournalContents, read_journal
@@ -44,6 +46,19 @@ class Request:
     """None: drawn, and written down."""
     resume: Path | None = None
     """The folder of a session that was cut short, to be finished."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Scenario that was asked for and is not measured -> why."""
+    selection: str = ""
+    """What was selected of all scenarios; empty: all of them."""
+
+    def overrides(self) -> Mapping[str, MetricOverride]:
+        """Pattern of ``scenario:metric`` -> what is decided of it: by the scenarios' markers, then by the project."""
+        own = {
+            f"{glob.escape(scenario.id)}:{metric}": override
+            for scenario in self.scenarios
+            for metric, override in scenario.limits.items()
+        }
+        return own | {p: o for p, o in self.project.configuration.metrics.items() if p not in own}
 
 
 @dataclass(slots=True)
@@ -81,7 +96,7 @@ def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measure
             stack.logs = beginning.folder / LOGS
         journal = cleanup.enter_context(beginning.journal)
         rounds = Rounds(
-            stacks, request.scenarios, Recorder(journal, request.project.configuration.metrics), beginning.seed, tell
+            stacks, request.scenarios, Recorder(journal, request.overrides()), beginning.seed, tell
         )
         cut_short: BaseException | None = None
         try:
@@ -143,6 +158,8 @@ def _begin(request: Request, variants: list[Variant]) -> _Beginning:
         notes=_notes(request.project, variants),
         plan={scenario.id: scenario.rounds for scenario in request.scenarios},
         identity=_identity(request, variants),
+        skipped=request.skipped,
+        selection=request.selection,
     )
     journal.write(start)
     journal.sync()

@@ -13,6 +13,7 @@ from harness.configuration.placeholders import fill
 from harness.configuration.schema import Override, Service
 from harness.errors import ExitCode, HarnessError
 from harness.masking import mask
+from harness.measure.engine import engine
 from harness.measure.http import Client
 from harness.measure.process import ServiceProcess
 from harness.measure.startup import Startup, watch
@@ -62,6 +63,10 @@ class Stack(Protocol):
 
     def service(self, name: str) -> RunningService:
         """A running service; a HarnessError when there is none of that name."""
+        ...
+
+    def engines(self) -> Mapping[str, str]:
+        """Running service -> what it says that it runs on, for those that say so."""
         ...
 
     def check_alive(self) -> None:
@@ -114,6 +119,11 @@ class LocalStack:
         if name not in self._running:
             raise HarnessError(f"no running service {name!r}; there are {', '.join(sorted(self._running)) or 'none'}")
         return self._running[name]
+
+    def engines(self) -> Mapping[str, str]:
+        """What each running service with a path ``engine`` answers there; a HarnessError when it answers no 200."""
+        paths = {name: self._services[name].engine for name in self._running}
+        return {name: engine(self._running[name], path) for name, path in paths.items() if path is not None}
 
     def check_alive(self) -> None:
         """Raise a HarnessError naming the cause if a service has ended."""

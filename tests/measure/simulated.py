@@ -69,6 +69,9 @@ class SimulatedStack:
         assert self.running is not None, "used while it does not run"
         return self.running
 
+    def engines(self) -> Mapping[str, str]:
+        return {}
+
     def check_alive(self) -> None:
         if self.dead is not None:
             raise self.dead
