@@ -9,7 +9,9 @@ from harness.configuration.schema import GatePolicy, MetricOverride
 from harness.files.atomic import write_atomically
 from harness.judge.compare import compare_runs
 from harness.judge.comparison import Comparison
+from harness.judge.controls import certify, compare_controls, judge_controls, without_controls
 from harness.judge.gate import Gate, decide
+from harness.judge.obstacles import same_session
 from harness.judge.policy import Policy
 from harness.judge.spread import Spread
 from harness.model import Run
@@ -29,13 +31,9 @@ class Judgement:
 
 
 def policy_from(
-    table: GatePolicy,
-    metrics: Mapping[str, MetricOverride] | None = None,
-    *,
-    strict: bool = False,
-    ci: bool = False,
+    table: GatePolicy, metrics: Mapping[str, MetricOverride] | None = None, *, strict: bool = False, ci: bool = False,
     spreads: Mapping[tuple[str, str], Spread] | None = None,
-) -> Policy:
+) -> Policy:  # fmt: skip
     """The judge's policy as the configuration has it; ``strict`` and ``ci`` can only make it stricter.
 
     ``spreads`` is what is known of how much metrics vary between sessions.
@@ -55,9 +53,12 @@ def policy_from(
 
 def judge(before: Run, after: Run, policy: Policy, *, seconds_per_round: float | None = None) -> Judgement:
     """Compare, decide and lay out. Pure. ``seconds_per_round``: what a round takes, where that is known."""
-    comparisons = compare_runs(before, after, policy, seconds_per_round=seconds_per_round)
-    gate = decide(comparisons, before, after, policy)
-    return Judgement(before, after, comparisons, gate, build_view(before, after, comparisons, gate))
+    old, new = without_controls(before), without_controls(after)
+    comparisons = compare_runs(old, new, policy, seconds_per_round=seconds_per_round)
+    controls = judge_controls(compare_controls(before, after))
+    gate = certify(decide(comparisons, old, new, policy), controls, policy)
+    told = controls.sentence if same_session(before, after) else ""
+    return Judgement(before, after, comparisons, gate, build_view(old, new, comparisons, gate, told))
 
 
 def write_reports(judgement: Judgement, folder: Path, name: str = "report") -> tuple[Path, Path]:

@@ -12,6 +12,8 @@ SIDES: tuple[Side, Side] = ("before", "after")
 
 PLACEBO, SPIKE_IN = "control/placebo", "control/spike_in"
 """The scenarios whose answer is known: `before` beside a second `before`, as it is and with a known slowdown."""
+SPIKE_SIZE = 0.20
+"""The slowdown of the spike-in, as a share of the median of the placebo's requests of the same round."""
 INJECTED = "Self-test, not a measurement: "
 """How the note of a run begins that was slowed down on purpose. Such a run never becomes a baseline."""
 

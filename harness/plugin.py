@@ -41,6 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="BASELINE",
         help="compare after with this one too: its name, a run file, or latest",
     )
+    add("--harness-no-controls", action="store_true", help="measure without the control arms that certify a session")
+    add(
+        "--harness-inject",
+        metavar="PERCENT",
+        help="for a self-test: lengthen timed blocks of after by this much; auto: 3 x the metric's smallest effect",
+    )
     add("--harness-list", action="store_true", help="list the scenarios and measure nothing")
 
 

@@ -18,15 +18,21 @@ from harness.configuration.schema import MetricOverride
 from harness.errors import SEVERITY, ExitCode, HarnessError
 from harness.files.sessions import find_session
 from harness.gate_cases import gate_items, run_cases
+from harness.judge.controls import without_controls
 from harness.judge.policy import Policy
+from harness.judge.stop import undecided
 from harness.judgement import Judgement, judge, to_terminal, verdict_line, write_reports
-from harness.measure.rounds import Progress, Scenario
+from harness.measure.rounds import Progress
+from harness.measure.scenario import Scenario
 from harness.measure.session import Measured, Request, measure
-from harness.model import Run
+from harness.measure.slowdown import Slowdown
+from harness.model import PLACEBO, SPIKE_IN, Run
 from harness.progress import progress_line
 from harness.remember import remember
 from harness.selection import limits_of, selection, why_not_run
 
+MOST_INJECTED = 1000.0
+"""Per cent by which a self-test slows down at most."""
 QUIET_SECONDS = 30.0
 """Without a terminal a line of progress is printed that often."""
 
@@ -75,6 +81,7 @@ class MeasuringSession:
         self._scenarios = scenarios
         self._skipped = skipped
         self._selection = selection
+        self._slowdown = _slowdown(config.getoption("--harness-inject"))
         self._measured: Measured | None = None
         self._judgements: list[tuple[str, Judgement, Policy]] = []
         self._trouble: HarnessError | None = None
@@ -117,23 +124,35 @@ class MeasuringSession:
             raise error
 
     def _request(self) -> Request:
-        option, resume = self._config.getoption, self._config.getoption("--harness-resume")
+        option = self._config.getoption
+        resume, planned = option("--harness-resume"), option("--harness-rounds")
         measured = [scenario for node, scenario in self._scenarios.items() if node not in self._skipped]
         return Request(
             self._project,
             sorted(measured, key=lambda scenario: scenario.id),
             {"before": option("--harness-before"), "after": option("--harness-after")},
+            self._undecided,
+            (planned,) if planned else self._project.configuration.rounds.looks,
+            controls=self._project.configuration.controls.enabled and not option("--harness-no-controls"),
+            slowdown=self._slowdown,
             seed=option("--harness-seed"),
             resume=find_session(self._project.reports / "out", resume) if resume else None,
             skipped={self._scenarios[node].id: why for node, why in self._skipped.items()},
             selection=self._selection,
         )
 
-    def _judge(self, before: Run, after: Run, group: str, report: str) -> None:
-        assert self._measured is not None
+    def _policy(self, before: Run, after: Run) -> Policy:
         option = self._config.getoption
         strict, ci = option("--harness-strict"), option("--harness-ci")
-        policy = policy_of(self._project, (before, after), strict=strict, ci=ci)
+        return policy_of(self._project, (before, after), strict=strict, ci=ci)
+
+    def _undecided(self, before: Run, after: Run, done: int) -> frozenset[str]:
+        """What more rounds could still decide; asked between rounds."""
+        return undecided(without_controls(before), without_controls(after), self._policy(before, after), done)
+
+    def _judge(self, before: Run, after: Run, group: str, report: str) -> None:
+        assert self._measured is not None
+        policy = self._policy(before, after)
         judgement = judge(before, after, policy)
         self._judgements.append((group, judgement, policy))
         self._reports += write_reports(judgement, self._measured.folder, report)
@@ -202,21 +221,33 @@ def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scena
         message = f"{item.nodeid}: a scenario takes `turn` and parametrized values, not {', '.join(sorted(unknown))}"
         raise pytest.UsageError(message)
     name = item.name.removeprefix("test_")
-    rounds = planned or frequency.rounds or project.configuration.rounds.planned
+    own = planned or frequency.rounds
     return Scenario(
         f"{item.path.parent.name}/{name}",
         item.function,
         arguments,
-        rounds,
+        (own,) if own else project.configuration.rounds.looks,
         frequency.pairs,
         frequency.warmup,
         frequency.limits,
     )
 
 
+def _slowdown(percent: str | None) -> Slowdown | None:
+    """What ``--harness-inject`` asks for."""
+    if percent is None or percent == "auto":
+        return None if percent is None else Slowdown()
+    with contextlib.suppress(ValueError):
+        if 0 < float(percent) <= MOST_INJECTED:
+            return Slowdown(float(percent) / 100)
+    raise pytest.UsageError(
+        f"--harness-inject {percent}: allowed are auto and numbers above 0, up to {MOST_INJECTED:g}"
+    )
+
+
 def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:
     """Two scenarios of one name would be measured as one."""
-    seen: dict[str, str] = {}
+    seen = dict.fromkeys((PLACEBO, SPIKE_IN), "the harness's own control arm")
     for node, scenario in scenarios.items():
         if scenario.id in seen:
             raise pytest.UsageError(f"two scenarios are called {scenario.id}: {seen[scenario.id]} and {node}")

@@ -26,6 +26,9 @@ from harness.cli.options import config_option, project_of, run_pytest
 @click.option(
     "--baseline", metavar="BASELINE", help="Compare after with this one as well: its name, a run file, or latest."
 )
+@click.option(
+    "--controls/--no-controls", default=True, help="Whether control arms certify the session (default: they do)."
+)
 @config_option
 def command(
     paths: tuple[Path, ...],
@@ -39,6 +42,7 @@ def command(
     gate: bool,
     strict: bool,
     ci: bool,
+    controls: bool,
     baseline: str | None,
     config: Path | None,
 ) -> NoReturn:
@@ -59,6 +63,11 @@ def command(
     ):
         if value is not None:
             arguments += [name, str(value)]
-    flags = (("--harness-no-gate", not gate), ("--harness-strict", strict), ("--harness-ci", ci))
-    arguments += [flag for flag, on in flags if on]
+    flags = {
+        "--harness-no-gate": not gate,
+        "--harness-strict": strict,
+        "--harness-ci": ci,
+        "--harness-no-controls": not controls,
+    }
+    arguments += [flag for flag, on in flags.items() if on]
     run_pytest(arguments)

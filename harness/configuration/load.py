@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from harness.configuration.schema import (
     Configuration,
+    Controls,
     GatePolicy,
     History,
     MetricOverride,
@@ -111,7 +112,7 @@ def _mistake(entry: Any, file: Path) -> str:
 
 
 def _known_keys() -> set[str]:
-    models = (Configuration, System, Service, Override, Rounds, GatePolicy, MetricOverride, History)
+    models = (Configuration, System, Service, Override, Rounds, Controls, GatePolicy, MetricOverride, History)
     return {name for model in models for name in model.model_fields}
 
 

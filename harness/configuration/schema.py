@@ -1,8 +1,9 @@
 """What a configuration may say. The models are the documentation: every key stands here with its meaning."""
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 
 def _environment_text(value: object) -> object:
@@ -70,9 +71,26 @@ class Override(Table):
 class Rounds(Table):
     """How much to measure."""
 
-    planned: Annotated[int, Field(ge=1, le=10_000)] = 14
-    """Rounds of a scenario that does not say its own number. The smallest p-value of 14 paired rounds is 2 * 2^-14:
-    enough to call a change in one of 80 gated metrics at an error budget of 1 %. With 12 rounds it is one of 20."""
+    looks: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(default=(14, 20, 28), min_length=1)
+    """After so many rounds it is looked which scenarios are decided; only the others go on. The first is the least
+    number of rounds, the last the most. A scenario that says its own number has exactly one look, there. The smallest
+    p-value of 14 paired rounds is 2 * 2^-14."""
+    time_limit: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    """Seconds of measuring that no further stretch between two looks may exceed; the first look is always reached."""
+
+    @field_validator("looks")
+    @classmethod
+    def _increasing(cls, looks: tuple[int, ...]) -> tuple[int, ...]:
+        if any(later <= earlier for earlier, later in pairwise(looks)):
+            raise ValueError("each look has to come after more rounds than the one before it")
+        return looks
+
+
+class Controls(Table):
+    """Comparisons whose answer is known, measured beside the others; see docs/method.md."""
+
+    enabled: bool = True
+    """Whether a third stack, a second `before`, is started for them."""
 
 
 class GatePolicy(Table):
@@ -141,6 +159,7 @@ class Configuration(Table):
     reports: str = "reports"
     """Where results go: ``out/`` (sessions) and ``baselines/`` below it."""
     rounds: Rounds = Field(default_factory=Rounds)
+    controls: Controls = Field(default_factory=Controls)
     gate: GatePolicy = Field(default_factory=GatePolicy)
     metrics: dict[str, MetricOverride] = Field(default_factory=dict)
     history: History = Field(default_factory=History)

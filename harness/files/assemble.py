@@ -10,6 +10,7 @@ from harness.files.records import (
     EngineTold,
     Failed,
     MetricDefined,
+    Noted,
     Predicted,
     Record,
     Resumed,
@@ -31,8 +32,9 @@ def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     """
     start = start_of(contents)
     resumed = [f"Resumed at {record.at}." for record in contents.records if isinstance(record, Resumed)]
+    noted = dict.fromkeys(record.text for record in contents.records if isinstance(record, Noted))
     selected = [f"Not everything was measured, but a selection: {start.selection}."] if start.selection else []
-    notes = (*start.notes, *selected, *_damage(contents.bad_lines), *resumed)
+    notes = (*start.notes, *selected, *_damage(contents.bad_lines), *resumed, *noted)
     before, after = (_run(variant, start, contents.records, notes) for variant in start.variants)
     return before, after
 

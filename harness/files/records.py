@@ -103,6 +103,21 @@ class RoundDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """After this many rounds that count it was decided which scenarios go on."""
+
+    rounds: int
+    going_on: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A fact learned while measuring that every report has to name."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Resumed:
     """A later process goes on, with a new round."""
 
@@ -117,7 +132,21 @@ class End:
     state: State
 
 
-Record = SessionStart | EngineTold | MetricDefined | Value | Predicted | Traced | Failed | RoundDone | RoundDropped | Resumed | End
+Record = (
+    SessionStart
+    | EngineTold
+    | MetricDefined
+    | Value
+    | Predicted
+    | Traced
+    | Failed
+    | RoundDone
+    | RoundDropped
+    | Looked
+    | Noted
+    | Resumed
+    | End
+)
 
 TYPES: Mapping[str, type[Record]] = {
     "session_start": SessionStart,
@@ -129,6 +158,8 @@ TYPES: Mapping[str, type[Record]] = {
     "failed": Failed,
     "round_done": RoundDone,
     "round_dropped": RoundDropped,
+    "looked": Looked,
+    "noted": Noted,
     "resumed": Resumed,
     "end": End,
 }

@@ -78,12 +78,21 @@ class LocalStack:
     """Services as processes of this machine."""
 
     def __init__(
-        self, project: Project, side: Side, origin: str, *, folder: Path, secret: str, watchdog: Watchdog
+        self,
+        project: Project,
+        side: Side,
+        origin: str,
+        *,
+        folder: Path,
+        secret: str,
+        watchdog: Watchdog,
+        label: str = "",
     ) -> None:
         """``folder`` holds the services' data and, unless ``logs`` is set before they start, their output; ``secret``
-        fills ``{secret}``."""
+        fills ``{secret}``; ``label`` tells this stack's files from those of others, in place of ``side``."""
         self._project, self._watchdog = project, watchdog
-        self._folder = folder / side
+        self._label = label or side
+        self._folder = folder / self._label
         self.logs = folder
         self._services = _with_overrides(project, origin)
         self._order = start_order(project.system, project.file)
@@ -149,7 +158,7 @@ class LocalStack:
             [fill(word, values, f"{where}.command") for word in service.command],
             folder=self._project.system_folder / service.directory,
             settings=settings,
-            log=self.logs / f"{self.variant.name}-{name}.log",
+            log=self.logs / f"{self._label}-{name}.log",
             watchdog=self._watchdog,
         )
         running = self._running[name] = RunningService(name, process, int(values["port"]), settings)

@@ -70,6 +70,7 @@ def _head(view: ReportView) -> str:
     facts = " · ".join(f"{label} {markdown(value)}" for label, value in view.facts if label not in ("before", "after"))
     lines = [f"### {markdown(view.headline)}", "", f"**{markdown(view.title)}** · {facts}", ""]
     lines += [line for note in view.notes for line in (f"> **Note:** {markdown(note)}", "")]
+    lines += [f"_{markdown(view.controls)}_", ""] if view.controls else []
     lines.append(f"**Gate:** {markdown(view.gate)}")
     lines += [f"- why: {markdown(reason)}" for reason in view.gate_reasons]
     return "\n".join(lines) + "\n"

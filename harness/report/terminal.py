@@ -151,8 +151,10 @@ def _settings(view: ReportView) -> Iterable[Table]:
     return (_entry("setting", f"{s.where} {s.name}: {s.before} → {s.after}", "dim") for s in view.settings)
 
 
-def _gate(view: ReportView) -> Iterator[Table]:
+def _gate(view: ReportView) -> Iterator[Table | Text]:
     style = "bold green" if view.exit_code is ExitCode.OK else "bold red"
     for reason in view.gate_reasons:
         yield _entry("  because", reason, "dim")
+    if view.controls:
+        yield _text(view.controls, "dim")
     yield _entry("gate:", view.gate, style)

@@ -133,6 +133,8 @@ class ReportView:
     """Counts of verdicts, worst first."""
     counts: tuple[tuple[Verdict, int], ...]
     exit_code: ExitCode
+    controls: str
+    """What the control arms say of the session; empty where there is no one session."""
     gate: str
     gate_reasons: tuple[str, ...]
     notes: tuple[str, ...]
@@ -145,7 +147,9 @@ class ReportView:
     timelines: tuple[Timeline, ...]
 
 
-def build_view(before: Run, after: Run, comparisons: Sequence[Comparison], gate: Gate) -> ReportView:
+def build_view(
+    before: Run, after: Run, comparisons: Sequence[Comparison], gate: Gate, controls: str = ""
+) -> ReportView:
     """Everything that a report of these comparisons says, rows sorted worst first and gated before not gated."""
     rows = tuple(_row(comparison, before, after) for comparison in sorted(comparisons, key=_order))
     counts = _counts(rows)
@@ -155,6 +159,7 @@ def build_view(before: Run, after: Run, comparisons: Sequence[Comparison], gate:
         headline=" · ".join(f"{n} {verdict}" for verdict, n in counts) or "nothing compared",
         counts=counts,
         exit_code=gate.exit_code,
+        controls=_line(controls),
         gate=_gate(gate),
         gate_reasons=tuple(map(_line, gate.reasons)),
         notes=_notes(before, after),
@@ -274,12 +279,22 @@ def _notes(before: Run, after: Run) -> tuple[str, ...]:
     notes = [f"The run {run.variant.name} was interrupted: it is incomplete." for run in (before, after) if _cut(run)]
     if _same_variant(before, after):
         notes.append("A/A: both sides are the same variant, so every change called here is a false alarm.")
+    notes += _left_out(before, after)
     if before.session != after.session:
         notes.append("The runs come from two sessions: they were not measured side by side.")
     for note in dict.fromkeys((*before.notes, *after.notes)):
         sides = [run.variant.name for run in (before, after) if note in run.notes]
         notes.append(_line(note if len(sides) == len(SIDES) else f"{sides[0]} only: {note}"))
     return tuple(notes)
+
+
+def _left_out(before: Run, after: Run) -> list[str]:
+    """How many rounds were repeated, and why."""
+    dropped = dict.fromkeys((*before.dropped, *after.dropped))
+    if not dropped:
+        return []
+    causes = _line("; ".join(f"round {round_.round}: {round_.why}" for round_ in dropped))
+    return [f"Rounds that do not count and were measured again: {len(dropped)} ({causes})."]
 
 
 def _cut(run: Run) -> bool:
