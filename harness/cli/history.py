@@ -105,7 +105,8 @@ def show(pattern: str, variant: str, form: str, config: Path | None) -> int:
     if form == "svg":
         click.echo(standalone(sheet(found)), nl=False)
     else:
-        click.echo("\n".join(line for trend in found for line in trend_text(trend)))
+        for line in (line for trend in found for line in trend_text(trend)):
+            click.echo(line)
     for line in _remarks(len(found), pattern, variant, damaged, detects=detect is not None):
         click.echo(line, err=True)
     return 0
@@ -141,7 +142,7 @@ def _keep(database: Database, paths: Iterable[Path]) -> int:
             click.echo(f"left out: {result}", err=True)
         else:
             counts[result.outcome] += 1
-    told = ", ".join(f"{count} runs {outcome}" for outcome, count in counts.items() if count)
+    told = ", ".join(f"{count} run{'s' * (count > 1)} {outcome}" for outcome, count in counts.items() if count)
     click.echo(f"history: {told or 'nothing new'}")
     return int(_worst(errors))
 

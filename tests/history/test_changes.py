@@ -1,4 +1,4 @@
-"""Change points on made-up histories whose truth is known: 80 runs, 5 % of them slow by chance, a step of 5 % or none."""
+"""Change points on made-up histories whose truth is known: 80 runs, some slow by chance, a step of 5 % or none."""
 
 import random
 import statistics
@@ -15,7 +15,7 @@ RUNS, STEP, SERIES = 80, 50, 200
 
 
 def history(seed: int, noise: float, factor: float) -> list[float]:
-    """Medians of 80 runs: lognormal noise, one in twenty 10 to 50 % too slow, ``factor`` times as much from run 50 on."""
+    """Medians of 80 runs: lognormal noise, one in twenty 10 to 50 % too slow, times ``factor`` from run 50 on."""
     draw = random.Random(seed)
     return [
         draw.lognormvariate(0, noise)

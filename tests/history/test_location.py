@@ -17,10 +17,19 @@ def test_without_a_url_it_is_a_folder() -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("clickhouse://db.example", Server("db.example", 8123, False, "default", "", "default")),
-        ("clickhouse://u:p%40%2F@[::1]:9123/perf", Server("::1", 9123, False, "u", "p@/", "perf")),
-        ("http://db.example/a%20b/", Server("db.example", 8123, False, "default", "", "a b")),
-        ("https://u@db.example/perf", Server("db.example", 8443, True, "u", "", "perf")),
+        (
+            "clickhouse://db.example",
+            Server("db.example", 8123, secure=False, user="default", password="", database="default"),
+        ),
+        (
+            "clickhouse://u:p%40%2F@[::1]:9123/perf",
+            Server("::1", 9123, secure=False, user="u", password="p@/", database="perf"),
+        ),
+        (
+            "http://db.example/a%20b/",
+            Server("db.example", 8123, secure=False, user="default", password="", database="a b"),
+        ),
+        ("https://u@db.example/perf", Server("db.example", 8443, secure=True, user="u", password="", database="perf")),
     ],
 )
 def test_what_a_url_says(url: str, expected: Server) -> None:
