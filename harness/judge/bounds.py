@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from statistics import fmean, median
 
 from harness.judge.comparison import Bound, BoundState, Comparison, Verdict
-from harness.judge.samples import round_medians, summarise
+from harness.judge.samples import round_values, summarise
 from harness.model import Metric, Sample
 from harness.statistics.binomial import clopper_pearson
 from harness.statistics.counts import never_varies
 from harness.statistics.order import median_interval
+from harness.statistics.tails import quantile
 
 Interval = tuple[float, float]
 
@@ -50,7 +51,10 @@ def _limits(comparison: Comparison, before: Sample) -> Iterator[Bound]:
 
 def _base(before: Sample) -> float:
     """What a relative change is a part of: what ``before`` was measured to be."""
-    return fmean(before.values) if before.metric.kind == "count" else median(before.values)
+    if before.metric.kind == "count":
+        return fmean(before.values)
+    q = before.metric.quantile
+    return median(before.values) if q is None else quantile(before.values, q)
 
 
 def _worsening(change: Interval, metric: Metric) -> Interval:
@@ -100,4 +104,4 @@ def _own_interval(sample: Sample, alpha: float) -> Interval:
         return clopper_pearson(int(sum(values)), len(values), alpha)
     if sample.metric.kind == "count" and never_varies(values):
         return values[0], values[0]
-    return median_interval(round_medians(sample), alpha)
+    return median_interval(round_values(sample), alpha)

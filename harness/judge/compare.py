@@ -19,13 +19,13 @@ from harness.judge.wording import one_line
 from harness.model import Metric, Run, Sample
 from harness.statistics.counts import never_varies
 from harness.statistics.multiplicity import benjamini_hochberg, bonferroni
+from harness.statistics.tails import smallest_level
 
 EXPLORATORY = 0.05
 """Two-sided level of a metric that is not gated, and the share of false discoveries allowed among all of them."""
 
 _CALLED = (Verdict.REGRESSED, Verdict.IMPROVED)
 _QUANTILE_OF_TWO = "report only: a quantile is compared within one session only"
-_TOO_COARSE = "report only: the interval is not narrower than the smallest effect that matters"
 _ONE_COUNT = "one value cannot show whether a count varies; at least 2 rounds would decide"
 
 
@@ -155,6 +155,10 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
     evidence = weigh(before, after, paired=frame.paired, alpha=alpha, inner_alpha=inner, between_sessions=between)
     report_only = metric.gated and metric.quantile is not None and too_coarse(evidence, metric)
     verdict = Verdict.INCONCLUSIVE if report_only else judge(evidence, metric)
+    reason = ""
+    if verdict is Verdict.INCONCLUSIVE:
+        reason = _why_report_only(evidence) if report_only else ""
+        reason += explain_inconclusive(evidence, metric, look.later, frame.seconds_per_round)
     value, low, high = (evidence.reported(change) for change in (evidence.value, *evidence.interval))
     return replace(
         comparison,
@@ -168,14 +172,14 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
         detectable=detectable(evidence, metric),
         method=", ".join(filter(None, [evidence.method, look.name, "" if metric.gated else "exploratory"])),
         warnings=(*comparison.warnings, *caveats_of_evidence(evidence, before, after)),
-        reason=_reason(frame, evidence, metric, look) if verdict is Verdict.INCONCLUSIVE else "",
+        reason=reason,
     )
 
 
-def _reason(frame: _Frame, evidence: Evidence, metric: Metric, look: Look) -> str:
-    reason = explain_inconclusive(evidence, metric, look.later, frame.seconds_per_round)
-    coarse = metric.gated and metric.quantile is not None and too_coarse(evidence, metric)
-    return f"{_TOO_COARSE}; {reason}" if coarse else reason
+def _why_report_only(evidence: Evidence) -> str:
+    if evidence.alpha < smallest_level():
+        return f"report only: the level of {100 * evidence.alpha:.4g} % cannot be reached by resampling; "
+    return "report only: the interval is not narrower than the smallest effect that matters; "
 
 
 def _only_discoveries(comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:

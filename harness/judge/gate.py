@@ -85,12 +85,12 @@ def objection(comparison: Comparison) -> str:
 
 def counts(comparison: Comparison) -> bool:
     """Whether the gate looks at this comparison."""
-    return comparison.gated or (comparison.metric.required and comparison.verdict is Verdict.MISSING)
+    return comparison.metric.gated or (comparison.metric.required and comparison.verdict is Verdict.MISSING)
 
 
 def judged(comparison: Comparison) -> bool:
     """Whether it ended in a judgement: of the change, or of ``after`` alone where there is nothing before it."""
-    return comparison.verdict in _JUDGED or _on_budget_alone(comparison)
+    return (comparison.verdict in _JUDGED and not comparison.report_only) or _on_budget_alone(comparison)
 
 
 def cost(comparison: Comparison, policy: Policy) -> ExitCode:
@@ -98,11 +98,13 @@ def cost(comparison: Comparison, policy: Policy) -> ExitCode:
 
     Missing (unless the policy allows it), incomparable and invalid are 13. A broken bound is 10, and so is a regression
     of a metric without a limit; with one, the limit alone decides. What stays undecided is 11 under ``policy.strict``.
+    Of a change that is seen too coarsely only the budget of ``after`` counts.
     """
-    if not judged(comparison):
+    coarse = comparison.report_only
+    if not judged(comparison) and not coarse:
         return ExitCode.OK if _excused(comparison, policy) else ExitCode.BASELINE
-    states = {bound.state for bound in comparison.bounds}
-    if not any(bound.name != "budget" for bound in comparison.bounds):
+    states = {bound.state for bound in comparison.bounds if bound.name == "budget" or not coarse}
+    if not coarse and all(bound.name == "budget" for bound in comparison.bounds):
         ignored = comparison.minor and policy.ignore_minor
         states.add("kept" if ignored else _WITHOUT_LIMIT.get(comparison.verdict, "kept"))
     if "broken" in states:

@@ -33,9 +33,10 @@ def logs_by_round(before: Sample, after: Sample) -> tuple[list[list[float]], lis
     return [old[number] for number in both], [new[number] for number in both]
 
 
-def round_medians(sample: Sample) -> list[float]:
-    """One value for every round: the median over the round's values."""
-    return list(_medians(zip(sample.rounds, sample.values, strict=True)).values())
+def round_values(sample: Sample) -> list[float]:
+    """One value for every round: the median over the round's values, or that quantile which the metric is."""
+    groups, q = _groups(zip(sample.rounds, sample.values, strict=True)).values(), sample.metric.quantile
+    return [median(group) if q is None else quantile(group, q) for group in groups]
 
 
 def unmatched(before: Sample, after: Sample) -> int:
@@ -52,8 +53,7 @@ def summarise(sample: Sample) -> Summary | None:
         return _share(values)
     centre, spread = median(values), values
     if (q := sample.metric.quantile) is not None and 0 < q < 1:
-        groups = _groups(zip(sample.rounds, values, strict=True)).values()
-        centre, spread = quantile(values, q), tuple(quantile(group, q) for group in groups)
+        centre, spread = quantile(values, q), tuple(round_values(sample))
     q1, _, q3 = quantiles(spread, n=4, method="inclusive") if len(spread) > 1 else spread * 3
     return Summary(len(values), centre, q1, q3)
 

@@ -14,6 +14,7 @@ from functools import cached_property
 from random import Random
 
 MOST_RESAMPLES = 40_000
+_LEAST_RESAMPLES = 2000
 _IN_EACH_TAIL = 5
 """So many resamples have to lie beyond an end of the interval, else it is at the mercy of single ones."""
 _ENOUGH = 200
@@ -130,9 +131,13 @@ class TailTest:
 
 
 def tail_test(before: Rounds, after: Rounds, q: float, alpha: float) -> TailTest:
-    """The test of two sides of the same rounds, with as many resamples as the level ``alpha`` asks for."""
-    wanted = math.ceil(4 * _IN_EACH_TAIL / alpha)
-    return TailTest(before, after, q, max(2000, min(MOST_RESAMPLES, wanted)))
+    """The test of two sides of the same rounds, with as many resamples as the level ``alpha`` asks for.
+
+    Few, when it asks for more than there may be: those cannot show a change, but that there is none.
+    """
+    reachable = alpha >= smallest_level()
+    wanted = math.ceil(4 * _IN_EACH_TAIL / alpha) if reachable else _LEAST_RESAMPLES
+    return TailTest(before, after, q, max(_LEAST_RESAMPLES, min(MOST_RESAMPLES, wanted)))
 
 
 def _share_of_labellings(rounds: int, most: int, extreme: Callable[[list[int]], bool]) -> float:
