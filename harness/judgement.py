@@ -1,7 +1,7 @@
 """From two runs to everything that is told about them: comparisons, gate, view, report files."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,11 +74,18 @@ def to_terminal(judgement: Judgement, *, width: int, color: bool) -> str:
     return terminal.render(judgement.view, width=width, color=color)
 
 
-def verdict_line(judgement: Judgement, against: Judgement | None = None) -> str:
-    """One line for machines: ``HARNESS-VERDICT {json}``; ``against`` is the comparison with a baseline."""
+def verdict_line(judgements: Sequence[Judgement], lengthened: Iterable[tuple[str, str]] = ()) -> str:
+    """One line for machines: ``HARNESS-VERDICT {json}``.
+
+    ``judgements``: of the two runs, and of the comparison with a baseline if there is one. ``lengthened``: scenario and
+    metric of what a self-test slowed down.
+    """
+    judgement, *others = judgements
     verdict = {"session": judgement.after.session, **_verdict(judgement)}
-    if against is not None:
+    for against in others:
         verdict |= {"baseline": {"session": against.before.session, **_verdict(against)}}
+    if names := sorted(map(":".join, lengthened)):
+        verdict |= {"lengthened": names}
     return f"HARNESS-VERDICT {json.dumps(verdict, ensure_ascii=True)}"
 
 

@@ -31,8 +31,6 @@ from harness.progress import progress_line
 from harness.remember import remember
 from harness.selection import limits_of, selection, why_not_run
 
-MOST_INJECTED = 1000.0
-"""Per cent by which a self-test slows down at most."""
 QUIET_SECONDS = 30.0
 """Without a terminal a line of progress is printed that often."""
 
@@ -74,6 +72,7 @@ class MeasuringSession:
         scenarios: Mapping[str, Scenario],
         skipped: Mapping[str, str],
         selection: str,
+        slowdown: Slowdown | None,
     ) -> None:
         """``scenarios``: node id -> scenario; ``skipped``: node id -> why it is not measured."""
         self._config = config
@@ -81,7 +80,7 @@ class MeasuringSession:
         self._scenarios = scenarios
         self._skipped = skipped
         self._selection = selection
-        self._slowdown = _slowdown(config.getoption("--harness-inject"))
+        self._slowdown = slowdown
         self._measured: Measured | None = None
         self._judgements: list[tuple[str, Judgement, Policy]] = []
         self._trouble: HarnessError | None = None
@@ -94,8 +93,9 @@ class MeasuringSession:
 
         ``collected`` is how many scenarios there were before ``items`` were selected.
         """
-        option = config.getoption("--harness-config")
+        option, injected = config.getoption("--harness-config"), config.getoption("--harness-inject")
         try:
+            slowdown = None if injected is None else Slowdown.parse(injected)
             project = load(Path(option) if option else find(items[0].path.parent))
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from None
@@ -103,7 +103,8 @@ class MeasuringSession:
         scenarios = {item.nodeid: _scenario(item, project, planned) for item in items}
         _refuse_same_names(scenarios)
         skipped = {item.nodeid: why for item in items if (why := why_not_run(item))}
-        return cls(config, project, scenarios, skipped, selection(config, project, len(items), collected))
+        chosen = selection(config, project, len(items), collected)
+        return cls(config, project, scenarios, skipped, chosen, slowdown)
 
     @property
     def listing(self) -> str:
@@ -175,7 +176,7 @@ class MeasuringSession:
             self._stop(cut_short)
         if cut_short is not None:
             raise cut_short
-        if project.configuration.history.enabled:
+        if project.configuration.history.enabled and self._slowdown is None:
             self._remembered = remember(project)
 
     def _stop(self, error: HarnessError) -> NoReturn:
@@ -209,7 +210,8 @@ class MeasuringSession:
             reporter.write_line(str(_relative(path)))
         if self._remembered:
             reporter.write_line(self._remembered)
-        reporter.write_line(verdict_line(*(judgement for _, judgement, _ in self._judgements)))
+        lengthened = self._slowdown.lengthened if self._slowdown is not None else ()
+        reporter.write_line(verdict_line([judgement for _, judgement, _ in self._judgements], lengthened))
 
 
 def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scenario:
@@ -230,18 +232,6 @@ def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scena
         frequency.pairs,
         frequency.warmup,
         frequency.limits,
-    )
-
-
-def _slowdown(percent: str | None) -> Slowdown | None:
-    """What ``--harness-inject`` asks for."""
-    if percent is None or percent == "auto":
-        return None if percent is None else Slowdown()
-    with contextlib.suppress(ValueError):
-        if 0 < float(percent) <= MOST_INJECTED:
-            return Slowdown(float(percent) / 100)
-    raise pytest.UsageError(
-        f"--harness-inject {percent}: allowed are auto and numbers above 0, up to {MOST_INJECTED:g}"
     )
 
 

@@ -41,7 +41,7 @@ def command(before: str, after: str, *, gate: bool, strict: bool, form: str, con
     judgement = judge(*runs, policy)
     if form == "terminal":
         show(judgement)
-        click.echo(verdict_line(judgement))
+        click.echo(verdict_line([judgement]))
     else:
         click.echo(markdown.render(judgement.view) if form == "markdown" else html.render(judgement.view))
     return int(judgement.gate.exit_code) if gate else 0

@@ -51,11 +51,12 @@ class Recorder:
         known = self._defined.get((scenario, metric.name))
         if known is None:
             self._defined[scenario, metric.name] = metric
-            self.write(MetricDefined(scenario, self._overridden(scenario, metric)))
+            self.write(MetricDefined(scenario, self.overridden(scenario, metric)))
         elif known != metric:
             raise ValueError(f"{scenario}: two different metrics are called {metric.name!r}")
 
-    def _overridden(self, scenario: str, metric: Metric) -> Metric:
+    def overridden(self, scenario: str, metric: Metric) -> Metric:
+        """``metric`` of ``scenario`` as it is judged, with what the project decides of it."""
         decided: dict[str, Any] = {}
         for pattern, override in self._overrides.items():
             if fnmatch.fnmatchcase(f"{scenario}:{metric.name}", pattern):

@@ -1,12 +1,16 @@
 """Known slowdowns: time spent on purpose inside a timed block, to prove that it is found."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from harness.errors import ExitCode, HarnessError
 from harness.model import Metric
 
 SELF_TEST = 3
 """A self-test slows down by so many times a metric's smallest effect, unless it is told by how much."""
+MOST = 1000
+"""Per cent."""
 
 
 def busy_wait(seconds: float, clock: Callable[[], float]) -> None:
@@ -24,6 +28,17 @@ class Slowdown:
     """Of the block's own time. None: ``SELF_TEST`` times the smallest effect of its metric."""
     lengthened: set[tuple[str, str]] = field(default_factory=set)
     """Scenario and metric of every block that was lengthened."""
+
+    @classmethod
+    def parse(cls, percent: str) -> "Slowdown":
+        """From what a user typed: ``auto`` or a number of per cent. Raises HarnessError (4)."""
+        if percent == "auto":
+            return cls()
+        with suppress(ValueError):
+            if 0 < float(percent) <= MOST:
+                return cls(float(percent) / 100)
+        message = f"slowdown: found {percent!r:.40}, allowed: auto, or per cent above 0 up to {MOST}"
+        raise HarnessError(message, ExitCode.USAGE)
 
     @property
     def size(self) -> str:

@@ -88,7 +88,8 @@ class Turn:
         start = self.clock()
         yield timing
         if self.slowdown is not None and self.side == "after":
-            self.slowdown.apply(self.scenario, metric, self.clock() - start, self.clock)
+            judged = self.recorder.overridden(self.scenario, metric)
+            self.slowdown.apply(self.scenario, judged, self.clock() - start, self.clock)
         timing.seconds = self.clock() - start
         used_after = service.cpu_seconds() if service else None
         self.record(metric, timing.seconds)
