@@ -49,6 +49,9 @@ class Recorder:
 
     def _define(self, scenario: str, metric: Metric) -> None:
         known = self._defined.get((scenario, metric.name))
+        q = metric.quantile
+        if q is not None and not (0 < q < 1 and metric.kind == "noisy"):
+            raise ValueError(f"{scenario}: {metric.name}: quantile {q!r} is not between 0 and 1 of a noisy metric")
         if known is None:
             self._defined[scenario, metric.name] = metric
             self.write(MetricDefined(scenario, self.overridden(scenario, metric)))
