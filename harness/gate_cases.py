@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -10,33 +10,34 @@ from harness.errors import ExitCode
 from harness.judge.comparison import Comparison
 from harness.judge.gate import cost, counts, judged, objection
 from harness.judge.policy import Policy
+from harness.judge.wording import one_line
 from harness.judgement import Judgement
+
+Outcome = Literal["passed", "skipped", "failed"]
 
 
 class Refused(Exception):
-    """The gate does not let this comparison pass."""
+    """The gate does not let this pass."""
 
 
 class GateItem(pytest.Item):
-    """One gated metric of one comparison of runs."""
+    """What the gate says of one gated metric, or of the session as a whole."""
 
-    def __init__(self, *, comparison: Comparison, policy: Policy, **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self._comparison = comparison
-        self._policy = policy
-        self.user_properties.extend(_properties(comparison))
+    def __init__(self, *, outcome: Outcome, told: str, properties: Iterable[tuple[str, object]], **node: Any) -> None:
+        super().__init__(**node)
+        self._outcome = outcome
+        self._told = told
+        self.user_properties.extend(properties)
 
     def runtest(self) -> None:
         """Pass, skip what is undecided or excused, or fail."""
-        told = objection(self._comparison)
-        if cost(self._comparison, self._policy) is not ExitCode.OK:
-            raise Refused(told)
-        strictly = cost(self._comparison, replace(self._policy, strict=True))
-        if strictly is not ExitCode.OK or not judged(self._comparison):
-            pytest.skip(told)
+        if self._outcome == "failed":
+            raise Refused(self._told)
+        if self._outcome == "skipped":
+            pytest.skip(self._told)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """One line instead of a traceback."""
+        """The reason, without a traceback."""
         return str(excinfo.value) if isinstance(excinfo.value, Refused) else super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Any, None, str]:
@@ -45,13 +46,28 @@ class GateItem(pytest.Item):
 
 
 def gate_items(session: pytest.Session, judgement: Judgement, policy: Policy, group: str) -> Iterator[GateItem]:
-    """A test case for every comparison that the gate looks at, in the test class ``group``."""
-    for comparison in judgement.comparisons:
-        if counts(comparison):
-            name = f"{comparison.scenario}:{comparison.metric.name}"
-            yield GateItem.from_parent(
-                session, name=name, nodeid=f"{group}::{name}", comparison=comparison, policy=policy
-            )
+    """A test case for every comparison that the gate looks at and one for its exit code, in the test class ``group``."""
+
+    def item(name: str, outcome: Outcome, told: str, properties: Iterable[tuple[str, object]]) -> GateItem:
+        made: GateItem = GateItem.from_parent(
+            session, name=name, nodeid=f"{group}::{name}", outcome=outcome, told=told, properties=properties
+        )
+        return made
+
+    for comparison in filter(counts, judgement.comparisons):
+        name = one_line(f"{comparison.scenario}:{comparison.metric.name}")
+        yield item(name, _outcome(comparison, policy), objection(comparison), _properties(comparison))
+    gate = judgement.gate
+    numbers = [("exit_code", int(gate.exit_code)), ("compared", gate.compared), ("expected", gate.expected)]
+    told = "\n".join((gate.headline, *gate.reasons))
+    yield item("exit code", "passed" if gate.exit_code is ExitCode.OK else "failed", told, numbers)
+
+
+def _outcome(comparison: Comparison, policy: Policy) -> Outcome:
+    if cost(comparison, policy) is not ExitCode.OK:
+        return "failed"
+    strictly = cost(comparison, replace(policy, strict=True))
+    return "passed" if strictly is ExitCode.OK and judged(comparison) else "skipped"
 
 
 def run_cases(session: pytest.Session, items: Iterable[pytest.Item]) -> None:

@@ -1,12 +1,13 @@
 """The view model: everything a report says, ready-formatted. Renderers only lay it out and escape it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ExitCode
 from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdict
 from harness.judge.gate import Gate
+from harness.judge.wording import describe_bound, describe_rule
 from harness.masking import mask, redact
 from harness.model import SIDES, Metric, Run, Sample, Side
 from harness.report import wording
@@ -55,6 +56,8 @@ class Row:
     meaning: str
     floor: str
     smallest_effect: str
+    bounds: str
+    """Limits and budget, empty when none is set."""
     units: str
     p_value: str
     detectable: str
@@ -84,8 +87,10 @@ class Row:
 
     @property
     def rule(self) -> str:
-        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5``."""
-        return "/".join(size.partition(" ")[0] for size in (self.floor, self.smallest_effect))
+        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5``; and the
+        bounds that the project has set."""
+        sizes = "/".join(size.partition(" ")[0] for size in (self.floor, self.smallest_effect))
+        return f"{sizes}, {self.bounds}" if self.bounds else sizes
 
     @property
     def on_axis(self) -> bool:
@@ -218,18 +223,23 @@ def _row(comparison: Comparison, before: Run, after: Run) -> Row:
         meaning=shorten(wording.meaning(comparison), 200),
         floor=floor,
         smallest_effect=smallest_effect,
+        bounds=shorten(describe_rule(metric)),
         units=str(comparison.units) if comparison.units else "–",
         p_value=wording.probability(comparison.p_value),
         detectable="–" if detectable is None else wording.change(detectable, metric, scale),
         level=wording.level(effect.level) if effect else "–",
         method=shorten(comparison.method),
         expected=tuple(e for run in (before, after) if (e := _expected(comparison, run))),
-        warnings=tuple(map(_line, comparison.warnings)),
+        warnings=tuple(map(_line, (*comparison.warnings, *_not_kept(comparison)))),
         reason=_line(comparison.reason),
         metric=metric,
         effect=effect,
         scale=scale,
     )
+
+
+def _not_kept(comparison: Comparison) -> Iterator[str]:
+    return (describe_bound(bound, comparison.metric) for bound in comparison.bounds if bound.state != "kept")
 
 
 def _sided(comparison: Comparison, run: Run) -> Sided:
