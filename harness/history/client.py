@@ -1,5 +1,6 @@
 """The one place that talks to ClickHouse: the same statements to the embedded engine and to a server."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -123,6 +124,7 @@ def _library() -> Any:
         import clickhouse_connect
     except ImportError:
         raise _not_installed() from None
+    logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # we say it, in one line
     return clickhouse_connect
 
 

@@ -62,31 +62,40 @@ def _columns(types: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {kind}" for name, kind in types.items())
 
 
-_CREATE = (
-    f"""CREATE TABLE IF NOT EXISTS harness_runs ({_columns(RUNS)})
-        ENGINE = ReplacingMergeTree(added) ORDER BY run_hash""",
-    f"""CREATE TABLE IF NOT EXISTS harness_samples ({_columns(SAMPLES)})
-        ENGINE = ReplacingMergeTree ORDER BY (run_hash, scenario, metric, position)""",
-    """CREATE VIEW IF NOT EXISTS harness_medians AS
-       SELECT r.session AS session, r.side AS side, r.origin AS origin, r.started AS started, r.commit AS commit,
-              r.stable AS stable, r.run_hash AS run_hash, s.scenario AS scenario, s.metric AS metric,
-              s.unit AS unit, s.better AS better, s.kind AS kind, s.median AS median, s.values AS values
-       FROM (SELECT run_hash, scenario, metric, unit, better, kind, count() AS values,
-                    if(kind = 'rate', avg(value), quantileExactInclusive(0.5)(value)) AS median
-             FROM harness_samples FINAL GROUP BY run_hash, scenario, metric, unit, better, kind) AS s
-       INNER JOIN (SELECT * FROM harness_runs FINAL
-                   ORDER BY state = 'complete' DESC, added DESC LIMIT 1 BY session, side) AS r
-       ON s.run_hash = r.run_hash""",
+_LAYOUTS = (
+    (
+        "harness_runs",
+        RUNS,
+        f"""CREATE TABLE IF NOT EXISTS harness_runs ({_columns(RUNS)})
+            ENGINE = ReplacingMergeTree(added) ORDER BY run_hash""",
+    ),
+    (
+        "harness_samples",
+        SAMPLES,
+        f"""CREATE TABLE IF NOT EXISTS harness_samples ({_columns(SAMPLES)})
+            ENGINE = ReplacingMergeTree ORDER BY (run_hash, scenario, metric, position)""",
+    ),
+    (
+        "harness_medians",
+        MEDIANS,
+        """CREATE VIEW IF NOT EXISTS harness_medians AS
+           SELECT r.session AS session, r.side AS side, r.origin AS origin, r.started AS started, r.commit AS commit,
+                  r.stable AS stable, r.run_hash AS run_hash, s.scenario AS scenario, s.metric AS metric,
+                  s.unit AS unit, s.better AS better, s.kind AS kind, s.median AS median, s.values AS values
+           FROM (SELECT run_hash, scenario, metric, unit, better, kind, count() AS values,
+                        if(kind = 'rate', avg(value), quantileExactInclusive(0.5)(value)) AS median
+                 FROM harness_samples FINAL GROUP BY run_hash, scenario, metric, unit, better, kind) AS s
+           INNER JOIN (SELECT * FROM harness_runs FINAL
+                       ORDER BY state = 'complete' DESC, added DESC LIMIT 1 BY session, side) AS r
+           ON s.run_hash = r.run_hash""",
+    ),
 )
-
-_EXPECTED = {"harness_runs": RUNS, "harness_samples": SAMPLES, "harness_medians": MEDIANS}
 
 
 def prepare(database: Database) -> None:
     """Create what is missing. Nothing is ever dropped: raises HarnessError (15) for tables of another layout."""
-    for statement in _CREATE:
+    for table, expected, statement in _LAYOUTS:
         database.run(statement)
-    for table, expected in _EXPECTED.items():
         rows = database.rows(
             """SELECT name, type FROM system.columns
                WHERE database = currentDatabase() AND table = {table:String} ORDER BY position""",

@@ -1,12 +1,15 @@
 """Runs into the history, once and only once, embedded and on a server by the same statements."""
 
+import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from harness.files.baselines import save
 from harness.history.client import Database
 from harness.history.keep import Kept, all_files, check, damaged, keep, pending_files
 from harness.history.rows import BLOCK, Fingerprint, fingerprint, sample_blocks
+from harness.history.schema import MEDIANS, RUNS, SAMPLES
 from harness.history.trends import trends
 from tests.history.build import LATENCY, run, sample, save_run, save_session, session_name
 from tests.history.conftest import Open
@@ -136,3 +139,20 @@ def test_the_digest_tells_rows_apart() -> None:
 def test_rows_are_sent_in_blocks() -> None:
     big = replace(run(1), samples=(sample("s", LATENCY, *[1.0] * (2 * BLOCK + 1)),))
     assert [len(block["value"]) for block in sample_blocks(big, "h")] == [BLOCK, BLOCK, 1]
+
+
+def test_the_query_of_the_documentation_runs(opened: Open, reports: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "history.md").read_text("utf-8")
+    (query,) = re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    cold = sample("startup/cold_start", replace(LATENCY, name="ready"), 0.1, 0.3, 0.2)
+    save_run(reports, replace(run(1), samples=(cold,)))
+    with opened() as database:
+        put(database, reports)
+        assert [tuple(row) for row in database.rows(query)] == [(date(2026, 1, 2), 0.2)]
+
+
+def test_the_tables_of_the_documentation_are_those_that_are_made() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "history.md").read_text("utf-8")
+    for table, columns in (("harness_runs", RUNS), ("harness_samples", SAMPLES), ("harness_medians", MEDIANS)):
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{table}`"))
+        assert set(columns) <= set(re.findall(r"`(\w+)`", row))
