@@ -46,7 +46,7 @@ class GateItem(pytest.Item):
 
 
 def gate_items(session: pytest.Session, judgement: Judgement, policy: Policy, group: str) -> Iterator[GateItem]:
-    """A test case for every comparison that the gate looks at and one for its exit code, in the test class ``group``."""
+    """Test cases of the class ``group``: one for every comparison that the gate looks at, and one for its exit code."""
 
     def item(name: str, outcome: Outcome, told: str, properties: Iterable[tuple[str, object]]) -> GateItem:
         made: GateItem = GateItem.from_parent(

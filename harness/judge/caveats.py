@@ -6,6 +6,7 @@ from harness.judge.evidence import Evidence
 from harness.judge.looks import Look
 from harness.judge.obstacles import same_session
 from harness.judge.samples import unmatched
+from harness.judge.spread import Spread
 from harness.judge.wording import describe_change, plural
 from harness.model import SIDES, Run, Sample
 from harness.statistics.counts import dispersion
@@ -58,10 +59,13 @@ def _extreme_shares(before: Sample, after: Sample) -> Iterator[str]:
             yield f"{n} of {n} in {side}: the share may still be down to {100 - bound:.3g} % (95 % sure)"
 
 
-def caveats_of_evidence(evidence: Evidence, before: Sample, after: Sample) -> Iterator[str]:
-    """What happened to the evidence on its way."""
+def caveats_of_evidence(
+    evidence: Evidence, before: Sample, after: Sample, spread: Spread | None = None
+) -> Iterator[str]:
+    """What happened to the evidence on its way; ``spread`` is what it was widened by, when that was measured."""
     if evidence.slack:
         factor = describe_change(evidence.reported(evidence.slack), "noisy", "relative")
-        yield f"the interval is widened on both sides by what two sessions may differ ({factor})"
+        known = f", as {spread.sessions} sessions here tell" if spread else ", as the gate assumes"
+        yield f"the interval is widened on both sides by what two sessions may differ ({factor}{known})"
     if before.metric.kind == "count" and (excess := dispersion(before.values, after.values)) > 1:
         yield f"the counts vary {excess:.3g} times as much as independent events would; allowed for"

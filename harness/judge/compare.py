@@ -151,7 +151,8 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
     look = frame.looks[comparison.scenario]
     alpha = look.level(frame.gated_alpha if metric.gated else EXPLORATORY)
     inner = look.level(EQUIVALENCE)
-    between = frame.policy.factor_between_sessions(comparison.scenario, metric.name, alpha)
+    spread = frame.policy.spreads.get((comparison.scenario, metric.name))
+    between = spread.factor(alpha) if spread else frame.policy.between_sessions
     evidence = weigh(before, after, paired=frame.paired, alpha=alpha, inner_alpha=inner, between_sessions=between)
     report_only = metric.gated and metric.quantile is not None and too_coarse(evidence, metric)
     verdict = Verdict.INCONCLUSIVE if report_only else judge(evidence, metric)
@@ -171,7 +172,7 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
         p_value=evidence.p_value,
         detectable=detectable(evidence, metric),
         method=", ".join(filter(None, [evidence.method, look.name, "" if metric.gated else "exploratory"])),
-        warnings=(*comparison.warnings, *caveats_of_evidence(evidence, before, after)),
+        warnings=(*comparison.warnings, *caveats_of_evidence(evidence, before, after, spread)),
         reason=reason,
     )
 

@@ -44,11 +44,6 @@ class Policy:
         """Whether ``allow_missing`` names this metric."""
         return any(matches(f"{scenario}:{metric}", pattern) for pattern in self.allow_missing)
 
-    def factor_between_sessions(self, scenario: str, metric: str, alpha: float) -> float:
-        """The factor by which this metric may differ between two sessions without any change of the system."""
-        spread = self.spreads.get((scenario, metric))
-        return self.between_sessions if spread is None else spread.factor(alpha)
-
 
 def matches(name: str, pattern: str) -> bool:
     """Whether ``pattern`` (``fnmatch``) means ``name``, which may itself contain brackets."""
