@@ -1,100 +1,23 @@
 """The whole pipeline on a simulated stack, and what the rounds promise."""
 
-import random
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.files.assemble import runs_from
-from harness.files.journal import Journal, read_journal
-from harness.files.records import End, RoundDone, SessionStart, Value
+from harness.files.journal import read_journal
+from harness.files.records import RoundDone
 from harness.files.runfile import read_run, write_run
 from harness.judge.comparison import Verdict
 from harness.judge.policy import Policy
 from harness.judgement import judge, to_terminal, write_reports
-from harness.measure.controls import ControlArms
-from harness.measure.disturbance import Snapshot
 from harness.measure.order import side_order
-from harness.measure.recorder import Recorder
-from harness.measure.rounds import MAX_FAILURES, Progress, Rounds, Stopping
+from harness.measure.rounds import MAX_FAILURES
 from harness.measure.scenario import Scenario
 from harness.measure.turn import Turn
-from harness.model import SIDES, Environment, Metric, Run, Side
-from tests.measure.simulated import Clock, SimulatedStack
-
-LATENCY = Metric("latency", "s")
-CPU = Metric("cpu", "s", gated=False)
-CALLS = Metric("calls", "1", kind="count")
-
-
-def works(turn: Turn) -> None:
-    with turn.timed(LATENCY, cpu=CPU, of="backend"):
-        turn.service("backend").work()  # type: ignore[attr-defined]
-    turn.record(CALLS, 1)
-
-
-class Session:
-    """Rounds over two simulated stacks, with a journal in a folder."""
-
-    def __init__(self, folder: Path, *, before: float = 0.1, after: float = 0.1, noise: float = 0.01) -> None:
-        self.clock = Clock()
-        draw = random.Random(7)
-        speeds = {"before": before, "after": after}
-        self.stacks = {
-            side: SimulatedStack(side, self.clock, lambda s=side: speeds[s] * (1 + draw.gauss(0, noise)))
-            for side in SIDES
-        }
-        self.path = folder / "journal.jsonl"
-        self.told: list[Progress] = []
-        self.stopping = Stopping(lambda done: {"load/works"})
-        self.arms: ControlArms | None = None
-        self.asleep = 0.0
-
-    def run(self, *scenarios: Scenario, **options: Any) -> Rounds:
-        journal = Journal.create(self.path)
-        variants = tuple(self.stacks[side].variant for side in SIDES)
-        journal.write(
-            SessionStart(
-                session="s1",
-                started="2026-01-01T00:00:00+00:00",
-                seed=1,
-                variants=variants,
-                environment=Environment(),
-                notes=(),
-                plan={},
-                identity="x",
-            )
-        )
-        rounds = Rounds(
-            self.stacks,
-            scenarios,
-            Recorder(journal, {}),
-            1,
-            self.told.append,
-            self.stopping,
-            arms=self.arms,
-            clock=self.clock,
-            machine=self.machine,
-        )
-        with journal:
-            rounds.run(**options)
-            journal.write(End("complete"))
-        return rounds
-
-    def machine(self) -> Snapshot:
-        """Never disturbed, unless a test says otherwise."""
-        return Snapshot(self.clock.now, self.clock.now + self.asleep, cores=2, steal=0.0, throttled=0.0)
-
-    @property
-    def values(self) -> list[Value]:
-        return [record for record in read_journal(self.path).records if isinstance(record, Value)]
-
-    @property
-    def runs(self) -> tuple[Run, Run]:
-        return runs_from(read_journal(self.path))
+from harness.model import SIDES, Metric, Side
+from tests.measure.simulated import CALLS, LATENCY, Session, works
 
 
 def test_whole_pipeline_without_sleeping(tmp_path: Path) -> None:
