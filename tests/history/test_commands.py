@@ -221,7 +221,7 @@ def test_a_large_run_takes_bounded_memory(project: Path, reports: Path) -> None:
     folder.mkdir()
     write_run(replace(run(2), samples=tuple(large)), folder / "after.json")
     peaks.append(peak(project, "rebuild"))
-    assert peaks[1] - peaks[0] < 400 * 2**20
+    assert peaks[1] - peaks[0] < 200 * 2**20
 
 
 def peak(project: Path, command: str) -> int:
