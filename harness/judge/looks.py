@@ -1,6 +1,5 @@
 """Which look of its session a scenario has reached, which rounds count there, and what level is left for it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -95,13 +94,12 @@ def reached(scenario: str, runs: tuple[Run, Run], at: int | None = None) -> Look
 
 def _rounds(scenario: str, runs: tuple[Run, Run]) -> tuple[int, ...]:
     """The rounds in which it was measured on both sides or failed: none of them was chosen by its outcome."""
-    before, after = (set(_measured(scenario, run)) for run in runs)
+    before, after = (_measured(scenario, run) for run in runs)
     dropped = {dropped.round for run in runs for dropped in run.dropped}
     failed = {failure.round for run in runs for failure in run.failures if failure.scenario == scenario}
     return tuple(sorted((before & after) | (failed - dropped)))
 
 
-def _measured(scenario: str, run: Run) -> Iterator[int]:
-    for sample in run.samples:
-        if sample.scenario == scenario:
-            yield from sample.rounds
+def _measured(scenario: str, run: Run) -> set[int]:
+    rounds: set[int] = set()
+    return rounds.union(*(sample.rounds for sample in run.samples if sample.scenario == scenario))

@@ -15,7 +15,7 @@ _EXACT_WORK = 100_000
 
 def rank_sum(before: Sequence[float], after: Sequence[float]) -> ShiftTest:
     """How far ``after`` lies above ``before`` (each at least one value, all finite), in their unit."""
-    return ShiftTest(differences(before, after), partial(tail, len(before), len(after)))
+    return ShiftTest(differences(before, after).in_order(), partial(tail, len(before), len(after)))
 
 
 def fewest(alpha: float) -> int:

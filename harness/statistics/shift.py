@@ -10,14 +10,14 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harness.statistics.pairwise import PairwiseSums
+from harness.statistics.pairwise import Sums
 
 
 @dataclass(frozen=True, slots=True)
 class ShiftTest:
     """How far a distribution has moved, in the unit of the sums."""
 
-    sums: PairwiseSums
+    sums: Sums
     tail: Callable[[int], float]
     """P(statistic <= c) when nothing has moved, for 0 <= c <= size; the statistic is symmetric."""
 

@@ -18,7 +18,7 @@ _EXACT_UP_TO = 40
 
 def signed_rank(differences: Sequence[float]) -> ShiftTest:
     """The centre of ``differences`` (at least one, all finite), in their unit."""
-    return ShiftTest(walsh_averages(differences), partial(tail, len(differences)))
+    return ShiftTest(walsh_averages(differences).in_order(), partial(tail, len(differences)))
 
 
 def fewest(alpha: float) -> int:

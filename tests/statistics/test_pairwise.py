@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.statistics import pairwise
-from harness.statistics.pairwise import PairwiseSums, differences, walsh_averages
+from harness.statistics.pairwise import ListedSums, PairwiseSums, differences, walsh_averages
 
 coarse = st.integers(-20, 20).map(lambda i: i / 16)  # many ties, and sums without rounding
 fine = st.floats(-1e3, 1e3)
@@ -24,6 +24,11 @@ def listed(sums: PairwiseSums) -> list[float]:
 def agrees(sums: PairwiseSums, bound: float) -> None:
     everything = listed(sums)
     assert sums.size == len(everything)
+    at_once = sums.in_order()
+    assert isinstance(at_once, ListedSums)
+    assert (at_once.size, at_once.median()) == (sums.size, sums.median())
+    assert [at_once.kth(k + 1) for k in range(sums.size)] == everything
+    assert (at_once.at_most(bound), at_once.below(bound)) == (sums.at_most(bound), sums.below(bound))
     for listed_at_once in (8, 0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pairwise, "_LISTED", listed_at_once)
@@ -50,17 +55,18 @@ def test_differences(before: list[float], after: list[float], bound: float) -> N
 
 def test_ten_thousand_values_need_few_walks_and_no_long_list(monkeypatch: pytest.MonkeyPatch) -> None:
     walks = []
-    walk = PairwiseSums._ends
+    walk = PairwiseSums.at_most
 
-    def counted(sums: PairwiseSums, bound: float) -> list[int]:
+    def counted(sums: PairwiseSums, bound: float) -> int:
         walks.append(bound)
         return walk(sums, bound)
 
-    monkeypatch.setattr(PairwiseSums, "_ends", counted)
+    monkeypatch.setattr(PairwiseSums, "at_most", counted)
     sample = np.random.default_rng(1).normal(size=10_000).tolist()
     sums = walsh_averages(sample)
     value = sums.kth(sums.size // 3)
-    assert len(walks) <= 20
+    assert len(walks) <= 18
+    assert sums.in_order() is sums
     assert sums.at_most(value) == sums.size // 3
     assert sums.below(value) == sums.size // 3 - 1
 
@@ -68,18 +74,18 @@ def test_ten_thousand_values_need_few_walks_and_no_long_list(monkeypatch: pytest
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x / 4), min_size=1, max_size=12))
 def test_no_data_need_more_than_four_times_the_walks_of_halving(sample: list[float]) -> None:
     walks = []
-    walk = PairwiseSums._ends
+    walk = PairwiseSums.at_most
 
-    def counted(sums: PairwiseSums, bound: float) -> list[int]:
+    def counted(sums: PairwiseSums, bound: float) -> int:
         walks.append(bound)
         return walk(sums, bound)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pairwise, "_LISTED", 0)
-        patch.setattr(PairwiseSums, "_ends", counted)
+        patch.setattr(PairwiseSums, "at_most", counted)
         sums = walsh_averages(sample)
         assert sums.kth((sums.size + 1) // 2) == listed(sums)[(sums.size - 1) // 2]
-    assert len(walks) <= 4 * 64 + 2
+    assert len(walks) <= 4 * 64
 
 
 def test_ties_by_the_thousand() -> None:
