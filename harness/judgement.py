@@ -15,7 +15,7 @@ from harness.judge.obstacles import same_session
 from harness.judge.policy import Policy
 from harness.judge.spread import Spread
 from harness.model import Run
-from harness.report import html, markdown, terminal
+from harness.report import terminal
 from harness.report.view import ReportView, build_view
 
 
@@ -63,6 +63,8 @@ def judge(before: Run, after: Run, policy: Policy, *, seconds_per_round: float |
 
 def write_reports(judgement: Judgement, folder: Path, name: str = "report") -> tuple[Path, Path]:
     """Write ``NAME.md`` and ``NAME.html`` into ``folder``; their paths."""
+    from harness.report import html, markdown  # large, and not needed to compare two files
+
     paths = folder / f"{name}.md", folder / f"{name}.html"
     write_atomically(paths[0], markdown.render(judgement.view).encode())
     write_atomically(paths[1], html.render(judgement.view).encode())

@@ -1,5 +1,6 @@
 """``harness compare``: two runs from files, and the gate if it is asked for."""
 
+import importlib
 from pathlib import Path
 
 import click
@@ -11,7 +12,6 @@ from harness.configuration.load import Project, find, load
 from harness.configuration.schema import GatePolicy
 from harness.errors import HarnessError
 from harness.judgement import judge, policy_from, verdict_line
-from harness.report import html, markdown
 
 
 @click.command("compare")
@@ -43,7 +43,8 @@ def command(before: str, after: str, *, gate: bool, strict: bool, form: str, con
         show(judgement)
         click.echo(verdict_line([judgement]))
     else:
-        click.echo(markdown.render(judgement.view) if form == "markdown" else html.render(judgement.view))
+        renderer = importlib.import_module(f"harness.report.{form}")
+        click.echo(renderer.render(judgement.view))
     return int(judgement.gate.exit_code) if gate else 0
 
 
