@@ -53,7 +53,7 @@ def read_run(path: Path) -> Run:
 
 
 def read_hashed(path: Path) -> tuple[Run, str]:
-    """A run and its content hash, by which the same run is known under any name. Raises HarnessError as ``read_run``."""
+    """A run and its content hash, by which it is known under any name. Raises HarnessError as ``read_run``."""
     with blaming(path):
         document = parse_object(read_bytes(path))
         run = run_from_json(document, path)

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPException
 
 from harness.files.records import EngineTold, Failed, Looked, Noted, RoundDone, RoundDropped
 from harness.masking import redact
@@ -19,6 +20,8 @@ from harness.measure.startup import Startup
 from harness.measure.turn import Clock, Memory, Turn
 from harness.model import SIDES, Failure, Side
 
+DYING = 0.5
+"""Seconds that a service may take to end after its connections broke."""
 MAX_FAILURES = 3
 """A scenario that has failed so often on one variant is not asked again."""
 MAX_REPEATS = 5
@@ -254,6 +257,9 @@ class Rounds:
     def _note(self, scenario: Scenario, side: Side, number: int, error: Exception, stack: Stack) -> None:
         """A scenario failed: because a service died (that ends the session), or by itself (that is written down)."""
         stack.check_alive()
+        if isinstance(error, OSError | HTTPException):
+            time.sleep(DYING)  # a connection breaks before the process that held it is seen to have ended
+            stack.check_alive()
         self._failed[scenario.id, side] += 1
         self.errors.setdefault(scenario.id, error)
         message = redact(f"{side}: {type(error).__name__}: {error}")[:2000]

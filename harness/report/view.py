@@ -87,8 +87,8 @@ class Row:
 
     @property
     def rule(self) -> str:
-        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5`` (of an exact
-        count any difference decides); and the bounds that the project has set."""
+        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5`` (of an
+        exact count any difference decides); and the bounds that the project has set."""
         sizes = "/".join(size.partition(" ")[0] for size in (self.floor, self.smallest_effect))
         if self.effect is not None and self.effect.level == 1:
             sizes = "exact"
