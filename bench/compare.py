@@ -46,7 +46,7 @@ def _write(folder: Path, metrics: int, values: int) -> None:
     from harness.model import SIDES, Metric, Run, Sample, Variant
 
     generator = random.Random(1)
-    pairs = 10
+    pairs = 25
     for side in SIDES:
         samples = tuple(
             Sample(

@@ -12,6 +12,7 @@ from harness.judge.gate import cost, counts, judged, objection
 from harness.judge.policy import Policy
 from harness.judge.wording import one_line
 from harness.judgement import Judgement
+from harness.masking import redact
 
 Outcome = Literal["passed", "skipped", "failed"]
 
@@ -50,7 +51,7 @@ def gate_items(session: pytest.Session, judgement: Judgement, policy: Policy, gr
 
     def item(name: str, outcome: Outcome, told: str, properties: Iterable[tuple[str, object]]) -> GateItem:
         made: GateItem = GateItem.from_parent(
-            session, name=name, nodeid=f"{group}::{name}", outcome=outcome, told=told, properties=properties
+            session, name=name, nodeid=f"{group}::{name}", outcome=outcome, told=redact(told), properties=properties
         )
         return made
 

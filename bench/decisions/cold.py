@@ -6,6 +6,7 @@ between two sides that do not differ - and is judged by what a verdict would cos
 """
 
 import contextlib
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -107,12 +108,13 @@ class Recipe:
     def deviation(self) -> float:
         """Of one unit, as the interval of the Hodges-Lehmann estimate shows it."""
         low, high = signed_rank(self.units.tolist()).interval(0.05)
-        return (high - low) / 2 * len(self.units) ** 0.5 / two_sided(0.05)
+        return (high - low) / 2 * math.sqrt(len(self.units)) / two_sided(0.05)
 
     @property
     def needed(self) -> float:
         """Units after which a true +5 % is called with probability 95 %, floor 1 %, one of four gated metrics."""
-        return float(((two_sided(_LEVEL) + quantile(0.95)) * self.deviation / np.log(1.05 / 1.01)) ** 2)
+        errors = (two_sided(_LEVEL) + quantile(0.95)) / math.log(1.05 / 1.01)
+        return (errors * self.deviation) ** 2
 
 
 def recipes(starts: Starts) -> list[Recipe]:

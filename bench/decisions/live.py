@@ -26,8 +26,8 @@ def table(trace: Trace, metrics: Sequence[str], looks: Sequence[int]) -> str:
 
 def _judged(trace: Trace, metrics: Sequence[str], looks: Sequence[int], slot: int, first: int) -> dict[str, Outcome]:
     rounds = slice(first, first + looks[-1])
-    sides = ({metric: trace.values[metric][side, rounds] for metric in metrics} for side in (0, slot))
-    return judge_suite(*sides, looks)
+    before, after = ({metric: trace.values[metric][side, rounds] for metric in metrics} for side in (0, slot))
+    return judge_suite(before, after, looks)
 
 
 def _line(trace: Trace, slot: int, metric: str, outcomes: Sequence[Outcome]) -> str:

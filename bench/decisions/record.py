@@ -1,6 +1,7 @@
 """Records traces: rounds of fresh starts and interleaved turns, every slot at work that it really does."""
 
 import contextlib
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ from bench.decisions.stand import ClickHouse, Load, Reading, Started, calibrated
 from bench.decisions.traces import CLOCKS, WORKLOADS, Trace
 from bench.machine import describe
 
-TURNS = {"http": 8, "query": 4, "retry": 1, "cold": 1}
-"""Of each slot in a round."""
+TURNS = {"http": 8, "query": 6, "retry": 3}
+"""Of each slot in a round, besides its cold start."""
 
 _Round = dict[str, list[list[Reading]]]
 """Workload -> readings by slot and turn."""
@@ -40,7 +41,7 @@ def record(slower: Sequence[float], seconds: float, *, noisy: bool) -> Trace:
         for workload in WORKLOADS
         for clock in CLOCKS
     }
-    about = f"{'beside a neighbour' if noisy else 'calm'}; began on {began}"
+    about = f"{'beside a neighbour' if noisy else 'calm'}; from {began} to load average {os.getloadavg()[0]:.2f}"
     return Trace(about, tuple(slower), np.array(durations), values)
 
 
@@ -55,8 +56,8 @@ def _round(loads: Sequence[Load], database: ClickHouse) -> _Round:
             found["cold"][slot].append(started[slot].wait().start)
         for server in started.values():
             server.get("/work")  # opens the connection
-        for workload in ("http", "query", "retry"):
-            for _ in range(TURNS[workload]):
+        for workload, turns in TURNS.items():
+            for _ in range(turns):
                 for slot in _drawn(slots):
                     found[workload][slot].append(_turn(workload, started[slot], loads[slot], database))
     return found

@@ -173,7 +173,11 @@ def clickhouse() -> Iterator[ClickHouse]:
 
 
 def calibrated(slower: float, database: ClickHouse, times: int = 60) -> Load:
-    """What has to be asked for so that everything takes ``1 + slower`` times as long, measured here and now."""
+    """What has to be asked for so that everything takes ``1 + slower`` times as long, measured here and now.
+
+    By processor time, as the wall clock of a busy machine would spoil the calibration. What a request takes besides the
+    work of its server stays the same, so on the wall an effect is a little smaller.
+    """
     if not slower:
         return Load()
     base = Started(Load()).wait()
@@ -195,16 +199,16 @@ def calibrated(slower: float, database: ClickHouse, times: int = 60) -> Load:
 def _start_seconds() -> float:
     started = Started(Load()).wait()
     started.stop()
-    return started.start.wall
+    return started.start.cpu
 
 
 def _slope(take: Callable[[int], Reading], base: int, times: int) -> Mapping[str, float]:
-    """Seconds for ``base`` units of work, and for one more: lower quartiles, both amounts in turn in drawn order."""
+    """Seconds for ``base`` units of work, and for one more: medians, both amounts in turn in drawn order."""
     seconds: dict[int, list[float]] = {base: [], 2 * base: []}
     order = list(seconds)
     for _ in range(times):
         random.shuffle(order)
         for units in order:
-            seconds[units].append(take(units).wall)
-    low, high = (statistics.quantiles(values, n=4)[0] for values in seconds.values())
+            seconds[units].append(take(units).cpu)
+    low, high = (statistics.median(values) for values in seconds.values())
     return {"seconds": low, "second per unit": (high - low) / base}

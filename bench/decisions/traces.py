@@ -1,6 +1,5 @@
 """What was recorded: times of work that was really done, by slot, round and turn."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,20 +22,21 @@ class Trace:
     """By how much each slot was told to be slower: 0.05 is 5 %."""
     seconds: Values
     """Duration of each round, shape (rounds,)."""
-    values: Mapping[str, Values]
+    values: dict[str, Values]
     """``http_wall``, ``cold_cpu`` ... -> seconds, shape (slots, rounds, turns); turns of different slots that have the
     same number were taken next to each other."""
 
     def save(self, path: Path) -> None:
-        """Write a compressed numpy file."""
+        """Write a compressed numpy file; seven digits are kept."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        arrays = {name: values.astype(np.float32) for name, values in (self.values | {"seconds": self.seconds}).items()}
         np.savez_compressed(
-            path, about=np.array(self.about), slower=np.array(self.slower), seconds=self.seconds, **dict(self.values)
+            path, allow_pickle=False, about=np.array(self.about), slower=np.array(self.slower), **arrays
         )
 
     @classmethod
     def load(cls, path: Path) -> "Trace":
         """Read what ``save`` wrote."""
         with np.load(path, allow_pickle=False) as file:
-            values = {name: file[name] for name in file.files if name not in {"about", "slower", "seconds"}}
-            return cls(str(file["about"]), tuple(map(float, file["slower"])), file["seconds"], values)
+            values = {name: file[name].astype(np.float64) for name in file.files if name not in {"about", "slower"}}
+            return cls(str(file["about"]), tuple(map(float, file["slower"])), values.pop("seconds"), values)

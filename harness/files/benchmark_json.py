@@ -12,7 +12,7 @@ from harness.files.strict_json import Mismatch, blaming, describe, member, numbe
 from harness.model import Environment, Metric, Run, Sample, Variant
 
 _TIME = Metric("time", "s")
-_MOST_BATCHES = 100
+_MOST_BATCHES = 64
 """Values measured right after one another are alike, no independent evidence. Many of them are therefore divided into
 batches, each of which counts as one round (after the method of batch means: Law & Kelton, Simulation Modeling and
 Analysis)."""

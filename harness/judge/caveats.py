@@ -65,7 +65,7 @@ def caveats_of_evidence(
     """What happened to the evidence on its way; ``spread`` is what it was widened by, when that was measured."""
     if evidence.slack:
         factor = describe_change(evidence.reported(evidence.slack), "noisy", "relative")
-        known = f", as {spread.sessions} sessions here tell" if spread else ", as the gate assumes"
+        known = f", as {spread.sessions} sessions here tell" if spread else ""
         yield f"the interval is widened on both sides by what two sessions may differ ({factor}{known})"
     if before.metric.kind == "count" and (excess := dispersion(before.values, after.values)) > 1:
         yield f"the counts vary {excess:.3g} times as much as independent events would; allowed for"
