@@ -50,9 +50,8 @@ def plain(node: Any) -> Any:
             return node
 
 
-fixture_is_constant = settings(
-    max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+unhealthy = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]  # the fixture changes nothing between examples
+few_and_large = settings(max_examples=50, suppress_health_check=unhealthy)
 
 
 @few_and_large
