@@ -113,7 +113,7 @@ class Started:
         while "ready" not in self._marks:
             name, _, value = self._process.stdout.readline().partition(" ")
             if not name:
-                raise ChildProcessError("the program under test ended before it was ready")
+                raise ChildProcessError(f"the program under test ended with {self._process.wait()} before it was ready")
             self._marks[name] = int(value)
         self.start = Reading((self._marks["ready"] - self._created) / 1e9, cpu_seconds(self.pid))
         return self

@@ -87,7 +87,7 @@ def _sample(node: object) -> Sample:
 def _values(data: object) -> tuple[float, ...]:
     if isinstance(data, NumberList):
         if min(data.values) > 0:
-            return tuple(data.values)
+            return data.floats()
         data = data.plain()
     if not isinstance(data, list) or not data:
         raise Mismatch("no data" if data is None else describe(data), _NO_DATA, "stats.data")

@@ -102,8 +102,9 @@ def _sequence(arguments: tuple[Any, ...]) -> Decoder:
 
     def read(node: object) -> tuple[Any, ...]:
         if isinstance(node, NumberList):
-            if length is None and (arguments[0] is float or (arguments[0] is int and node.whole)):
-                return tuple(node.values) if arguments[0] is float else node.integers()
+            numbers = {float: node.floats, int: node.integers}.get(arguments[0], lambda: None)()
+            if numbers is not None and length is None:
+                return numbers
             node = node.plain()
         if not isinstance(node, list) or (length is not None and len(node) != length):
             raise Mismatch(describe(node), "a list" if length is None else f"a list of {length}")

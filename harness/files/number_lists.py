@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from pydantic_core import from_json
 
@@ -29,9 +30,8 @@ _BLANKS, _OF_NUMBERS = b" \t\r\n", b"+-.,0123456789Ee[]"
 class NumberList:
     """A list that holds nothing but numbers within ±1e18."""
 
-    values: "array[float]"
-    whole: bool
-    """Whether all are written as integers; then each is exactly what was written."""
+    values: "array[float] | tuple[int, ...]"
+    """Integers, when all are written as such."""
     text: memoryview
 
     def __len__(self) -> int:
@@ -41,18 +41,17 @@ class NumberList:
         """As it was written, without blanks."""
         return bytes(self.text).translate(None, _BLANKS)
 
-    def integers(self) -> tuple[int, ...]:
-        """The numbers of a ``whole`` list. Equal lists are one object: samples share their rounds and pairs."""
-        return _integers(self.canonical())
+    def integers(self) -> tuple[int, ...] | None:
+        """The numbers, if all are written as integers."""
+        return self.values if isinstance(self.values, tuple) else None
+
+    def floats(self) -> tuple[float, ...]:
+        """The numbers as floats."""
+        return tuple(map(float, self.values))
 
     def plain(self) -> list[float] | list[int]:
         """As any other list."""
-        return list(self.integers()) if self.whole else self.values.tolist()
-
-
-@lru_cache(maxsize=16)
-def _integers(text: bytes) -> tuple[int, ...]:
-    return tuple(from_json(text))
+        return list(self.values)
 
 
 def cut_out(data: bytes) -> tuple[bytes, list[NumberList]]:
@@ -80,8 +79,19 @@ def put_back(rest: bytes, texts: Callable[[], bytes]) -> bytes:
 def _number_list(text: bytes, view: memoryview) -> NumberList:
     if text.translate(None, _BLANKS + _OF_NUMBERS):
         raise ValueError("not a list of plain numbers")
-    numbers = from_json(text)
-    whole = not any(sign in text for sign in b".eE")
-    if not math.hypot(*numbers) <= (_EXACT if whole else _LARGEST):  # no number is larger than the root of all squares
+    if not any(sign in text for sign in b".eE"):
+        return NumberList(_integers(text), view)
+    return NumberList(array("d", _numbers(text, _LARGEST)), view)
+
+
+@lru_cache(maxsize=16)
+def _integers(text: bytes) -> tuple[int, ...]:
+    """Samples of a session have the same rounds and pairs: read once, and one object."""
+    return tuple(_numbers(text, _EXACT))
+
+
+def _numbers(text: bytes, largest: float) -> list[Any]:
+    numbers: list[Any] = from_json(text)
+    if not math.hypot(*numbers) <= largest:  # no number is larger than the root of the sum of all squares
         raise ValueError("a number that may be too large")
-    return NumberList(array("d", numbers), whole, view)
+    return numbers
