@@ -7,7 +7,6 @@ class ExitCode(IntEnum):
     """The process's exit codes. 0-6 are pytest's own and keep their meaning; where several apply the worst wins."""
 
     OK = 0
-    TESTS_FAILED = 1
     INTERRUPTED = 2
     USAGE = 4
     REGRESSED = 10

@@ -58,7 +58,6 @@ class MeasuringSession:
         self._scenarios = scenarios
         self._measured: Measured | None = None
         self._judgement: Judgement | None = None
-        self._trouble: HarnessError | None = None
         self._reports: Sequence[Path] = ()
         self._begun = False
 
@@ -123,7 +122,6 @@ class MeasuringSession:
             raise cut_short
 
     def _stop(self, error: HarnessError) -> NoReturn:
-        self._trouble = error
         pytest.exit(str(error), returncode=int(error.code))
 
     def exit_code(self, pytest_says: int) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 CHANGE_LIMIT = 1.0
 """The axis of changes ends at −100 % and +100 %; what lies beyond is drawn as an arrow at the edge."""
-CHANGE_TICKS = (-1.0, -0.5, -0.2, -0.05, 0.0, 0.05, 0.2, 0.5, 1.0)
 _KNEE = 0.05
 """Up to about this change the axis is linear, then logarithmic: 1 % and 100 % can both be read from it."""
 
