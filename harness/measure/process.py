@@ -46,7 +46,7 @@ class ServiceProcess:
                 self._popen = subprocess.Popen(
                     list(command),
                     cwd=folder,
-                    env=_environment(settings),
+                    env=_environment(settings) | dict(watchdog.mark),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,

@@ -4,6 +4,10 @@ The harness holds the writing end of the child's standard input and tells it, a 
 (``+123`` started, ``-123`` gone) and which temporary folder (``folder PATH``) are its own. When the pipe ends, the
 child kills the groups that are left and removes the folders. It is in a session of its own, so that no signal meant
 for the harness reaches it.
+
+A harness that is killed between starting a service and telling of it leaves that to the mark: each service has the
+watchdog's mark in its environment, and what still carries it at the end (Linux: ``/proc/PID/environ``) is killed too.
+A service that is forked but not yet executed cannot be missed: until then it holds the writing end of the pipe itself.
 """
 
 import contextlib
@@ -12,7 +16,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -21,8 +26,11 @@ class Watchdog:
     """The harness's end of the pipe."""
 
     def __init__(self) -> None:
+        self.mark: Mapping[str, str] = {"HARNESS_WATCHDOG": os.urandom(16).hex()}
+        """What each process that is ours must have in its environment."""
+        (mark,) = (f"{name}={token}" for name, token in self.mark.items())
         self._child = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__], stdin=subprocess.PIPE, start_new_session=True, text=True
+            [sys.executable, "-I", "-S", __file__, mark], stdin=subprocess.PIPE, start_new_session=True, text=True
         )
 
     def started(self, group: int) -> None:
@@ -57,7 +65,7 @@ class Watchdog:
         self.close()
 
 
-def _watch(lines: Iterable[str]) -> None:
+def _watch(lines: Iterable[str], mark: str) -> None:
     groups: dict[int, None] = {}
     folders = []
     for line in lines:
@@ -71,11 +79,24 @@ def _watch(lines: Iterable[str]) -> None:
     for group in groups:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
+    for pid in _marked(mark):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _marked(mark: str) -> list[int]:
+    """Processes with ``mark`` in their environment."""
+    found = []
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # another user's, or it has just ended
+            if mark.encode() in environment.read_bytes().split(b"\0"):
+                found.append(int(environment.parent.name))
+    return found
 
 
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    _watch(sys.stdin)
+    _watch(sys.stdin, sys.argv[1])

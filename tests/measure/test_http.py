@@ -58,8 +58,16 @@ def test_an_answer_with_its_status_headers_and_body() -> None:
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_opened_again() -> None:
-    with serving(replies(OK), replies(OK)) as port, Client("127.0.0.1", port) as client:
+    closed = threading.Event()
+
+    def answers_and_leaves(connection: socket.socket) -> None:
+        replies(OK)(connection)
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    with serving(answers_and_leaves, replies(OK)) as port, Client("127.0.0.1", port) as client:
         assert client.get("/").text == "ok"
+        assert closed.wait(10)
         assert client.get("/").text == "ok"
 
 

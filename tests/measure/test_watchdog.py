@@ -43,6 +43,33 @@ def test_services_and_folders_go_when_the_harness_is_killed(tmp_path: Path, numb
     assert not data.exists()
 
 
+FORGETFUL = textwrap.dedent("""
+    import os, subprocess, sys, time
+    from harness.measure.watchdog import Watchdog
+    dog = Watchdog()
+    service = [sys.executable, "-c", "import time; time.sleep(600)"]
+    service = subprocess.Popen(service, start_new_session=True, env=dict(os.environ) | dict(dog.mark))
+    print(service.pid, flush=True)
+    time.sleep(600)
+""")
+
+
+def test_a_service_goes_that_the_harness_could_not_tell_of_before_it_was_killed() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", FORGETFUL], stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        service = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+        parent.wait(10)
+        _, alive = psutil.wait_procs([service], timeout=10)
+    finally:
+        parent.kill()
+        parent.communicate()
+    for process in alive:
+        process.kill()
+    assert alive == []
+
+
 def test_what_was_reported_gone_is_left_alone(tmp_path: Path) -> None:
     service = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     try:
