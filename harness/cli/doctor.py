@@ -23,7 +23,12 @@ def command(config: Path | None) -> int:
     here = environment(Path.cwd(), "local")
     for key, value in {**here.stable, **here.volatile}.items():
         click.echo(f"{key:15} {value}")
-    for module, extra in (("chdb", "embedded"), ("clickhouse_connect", "reference"), ("starlette", "reference")):
+    for module, extra in (
+        ("chdb", "embedded"),
+        ("clickhouse_connect", "reference"),
+        ("starlette", "reference"),
+        ("ruptures", "changepoints"),
+    ):
         installed = importlib.util.find_spec(module) is not None
         click.echo(f"{module:15} {'installed' if installed else f'not installed: extra [{extra}]'}")
     click.echo(f"{'noise':15} {noise()}")

@@ -8,7 +8,17 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from harness.configuration.schema import Configuration, GatePolicy, MetricOverride, Override, Rounds, Service, System
+from harness.configuration.schema import (
+    Configuration,
+    Controls,
+    GatePolicy,
+    History,
+    MetricOverride,
+    Override,
+    Rounds,
+    Service,
+    System,
+)
 from harness.errors import ExitCode, HarnessError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -102,7 +112,7 @@ def _mistake(entry: Any, file: Path) -> str:
 
 
 def _known_keys() -> set[str]:
-    models = (Configuration, System, Service, Override, Rounds, GatePolicy, MetricOverride)
+    models = (Configuration, System, Service, Override, Rounds, Controls, GatePolicy, MetricOverride, History)
     return {name for model in models for name in model.model_fields}
 
 

@@ -67,7 +67,7 @@ def _identity(view: ReportView) -> Text:
 
 
 def _verdict(row: Row) -> Text:
-    return Text(f"{row.symbol} {row.verdict}", style=_STYLES[row.verdict])
+    return Text(f"{row.symbol} {row.word}", style=_STYLES[row.verdict])
 
 
 def _table(view: ReportView, width: int) -> Table:
@@ -132,7 +132,7 @@ def _remarks(view: ReportView) -> Iterator[Table]:
     """What is to be said about gated rows; how much more the written report says."""
     for row in view.rows:
         if row.gated and row.reason:
-            yield _entry(f"{row.symbol} {row.verdict}", f"{row.label}: {row.reason}", _STYLES[row.verdict])
+            yield _entry(f"{row.symbol} {row.word}", f"{row.label}: {row.reason}", _STYLES[row.verdict])
         for warning in row.warnings if row.gated else ():
             yield _entry("⚠ warning", f"{row.label}: {warning}", "yellow")
     off = sum(expected.agrees is False for row in view.rows for expected in row.expected)
@@ -152,8 +152,10 @@ def _settings(view: ReportView) -> Iterable[Table]:
     return (_entry("setting", f"{s.where} {s.name}: {s.before} → {s.after}", "dim") for s in view.settings)
 
 
-def _gate(view: ReportView) -> Iterator[Table]:
+def _gate(view: ReportView) -> Iterator[Table | Text]:
     style = "bold green" if view.exit_code is ExitCode.OK else "bold red"
     for reason in view.gate_reasons:
         yield _entry("  because", reason, "dim")
+    if view.controls:
+        yield _text(view.controls, "dim")
     yield _entry("gate:", view.gate, style)
