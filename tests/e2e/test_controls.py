@@ -24,6 +24,7 @@ def with_configuration(tiny: Path, old: str, new: str) -> None:
 
 def test_the_control_arms_certify_a_session_in_every_report(harness: Harness, tiny: Path) -> None:
     with_configuration(tiny, "enabled = false", "enabled = true")
+    with_configuration(tiny, "WORK = 0.002,", 'WORK = 0.002, MARKS = "1",')  # so that each backend has a log
     done = harness("run", "-k", "work")
     output = " ".join(done.stdout.split())
     told = re.search(
@@ -49,9 +50,11 @@ def test_the_control_arms_certify_a_session_in_every_report(harness: Harness, ti
 def test_without_control_arms_the_report_says_so(harness: Harness, tiny: Path, how: str) -> None:
     if how == "option":
         with_configuration(tiny, "enabled = false", "enabled = true")
+    with_configuration(tiny, "WORK = 0.002,", 'WORK = 0.002, MARKS = "1",')  # so that each backend has a log
     done = harness("run", "-k", "work", "--rounds", "1", *(["--no-controls"] if how == "option" else []))
     assert "no control arms" in done.stdout
-    assert not (tiny / "reports" / "out" / "latest" / "logs" / "control-backend.log").exists()
+    logs = {path.name for path in (tiny / "reports" / "out" / "latest" / "logs").iterdir()}
+    assert logs == {"before-backend.log", "after-backend.log"}
 
 
 def test_a_scenario_with_the_name_of_a_control_arm_is_refused(harness: Harness, tiny: Path) -> None:

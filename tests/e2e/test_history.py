@@ -19,11 +19,11 @@ def with_history(tiny: Path) -> Path:
 
 def test_runs_are_added_and_what_was_postponed_follows(harness: Harness, with_history: Path) -> None:
     with locked(with_history / "reports" / "history"):
-        first = harness("run", "-k", "work", "--rounds", "2", "--before", "before", "--after", "before")
+        first = harness("run", "-k", "work", "--rounds", "2", "--no-gate", "--before", "before", "--after", "before")
     assert first.returncode == 0, first.stdout + first.stderr
     (warning,) = (line for line in first.stdout.splitlines() if line.startswith("warning: "))
     assert "not all runs are in the history: harness: history is open in pid" in warning
-    second = harness("run", "-k", "work", "--rounds", "2", "--before", "before", "--after", "before")
+    second = harness("run", "-k", "work", "--rounds", "2", "--no-gate", "--before", "before", "--after", "before")
     assert second.returncode == 0, second.stdout + second.stderr
     assert "history: 4 runs added" in second.stdout.splitlines()
     assert "4 runs" in harness("history", "show", "speed/work:latency", "--variant", "before").stdout
@@ -31,7 +31,7 @@ def test_runs_are_added_and_what_was_postponed_follows(harness: Harness, with_hi
 
 
 def test_without_being_asked_there_is_none(harness: Harness, tiny: Path) -> None:
-    done = harness("run", "-k", "work", "--rounds", "2", "--before", "before", "--after", "before")
+    done = harness("run", "-k", "work", "--rounds", "2", "--no-gate", "--before", "before", "--after", "before")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "history" not in done.stdout
     assert not (tiny / "reports" / "history").exists()
