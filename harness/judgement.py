@@ -51,10 +51,10 @@ def policy_from(
     )
 
 
-def judge(before: Run, after: Run, policy: Policy, *, seconds_per_round: float | None = None) -> Judgement:
-    """Compare, decide and lay out. Pure. ``seconds_per_round``: what a round takes, where that is known."""
+def judge(before: Run, after: Run, policy: Policy) -> Judgement:
+    """Compare, decide and lay out. Pure."""
     old, new = without_controls(before), without_controls(after)
-    comparisons = compare_runs(old, new, policy, seconds_per_round=seconds_per_round)
+    comparisons = compare_runs(old, new, policy)
     controls = judge_controls(compare_controls(before, after))
     gate = certify(decide(comparisons, old, new, policy), controls, policy)
     told = controls.sentence if same_session(before, after) else ""

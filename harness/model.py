@@ -15,7 +15,8 @@ PLACEBO, SPIKE_IN = "control/placebo", "control/spike_in"
 SPIKE_SIZE = 0.20
 """The slowdown of the spike-in, as a share of the median of the placebo's requests of the same round."""
 INJECTED = "Self-test, not a measurement: "
-"""How the note of a run begins that was slowed down on purpose. Such a run never becomes a baseline."""
+"""How the note of a run begins that was slowed down on purpose. Such a run never becomes a baseline, nor part
+of the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +170,8 @@ class Run:
     planned. Empty: one look at the end."""
     own_rounds: Mapping[str, int] = field(default_factory=dict)
     """Scenarios with their own number of rounds, which are looked at once: after those."""
+    seconds_per_round: float | None = None
+    """The median time that a round took, with the restarts of both variants and the control arms; None: not known."""
     dropped: tuple[Dropped, ...] = ()
     """Rounds left out of the samples, and why."""
     unmeasured: tuple[Unmeasured, ...] = ()
@@ -177,6 +180,11 @@ class Run:
     """What was selected of all scenarios, such as ``-k retry``. Empty: all of them."""
     notes: tuple[str, ...] = ()
     """Facts that every report has to name, such as the scale of shortened waits."""
+
+
+def is_self_test(run: Run) -> bool:
+    """Whether the run was slowed down on purpose."""
+    return any(note.startswith(INJECTED) for note in run.notes)
 
 
 @dataclass(frozen=True, slots=True)

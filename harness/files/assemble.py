@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 
 from harness.errors import ExitCode, HarnessError
 from harness.files.journal import JournalContents
@@ -92,6 +93,7 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         variant=variant,
         started=start.started,
         seed=start.seed,
+        seconds_per_round=_seconds_per_round(records),
         rounds=len({r.round for r in records if isinstance(r, RoundDone)} - dropped.keys()),
         state=_state(records),
         samples=tuple(values.sample(key[0], metrics[key]) for key, values in series.items() if key in metrics),
@@ -106,6 +108,11 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         selection=start.selection,
         notes=notes,
     )
+
+
+def _seconds_per_round(records: Iterable[Record]) -> float | None:
+    told = [record.seconds for record in records if isinstance(record, RoundDone) and record.seconds > 0]
+    return median(told) if told else None
 
 
 def _environment(start: SessionStart, told: Iterable[EngineTold]) -> Environment:

@@ -7,7 +7,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.files.atomic import not_saved, sweep_temporaries, write_atomically
 from harness.files.runfile import read_run, run_bytes
 from harness.files.strict_json import shown
-from harness.model import INJECTED, Run
+from harness.model import Run, is_self_test
 
 LATEST = "latest"
 """Means the newest baseline before a commit, and is no baseline's name."""
@@ -85,7 +85,7 @@ def _check_worthy(name: str, run: Run) -> None:
         reason = (
             f"the run has {len(run.failures)} failures, the first in {shown(first.scenario)}: {shown(first.message)}"
         )
-    elif any(note.startswith(INJECTED) for note in run.notes):
+    elif is_self_test(run):
         reason = "the run was slowed down on purpose"
     elif not run.samples:
         reason = "the run has no values"

@@ -92,6 +92,8 @@ class RoundDone:
     """Everything of this round has been recorded."""
 
     round: int
+    seconds: float = 0.0
+    """What it took, with the restarts of both variants and the control arms. 0: not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from harness.files.sessions import list_sessions
 from harness.files.strict_json import shown
 from harness.history.client import Database
 from harness.history.rows import FINGERPRINT_SQL, Fingerprint, fingerprint, run_row, sample_blocks
-from harness.model import SIDES, Run
+from harness.model import SIDES, Run, is_self_test
 
 Outcome = Literal["added", "repaired", "there already"]
 
@@ -52,11 +52,15 @@ def pending_files(database: Database, out: Path) -> Iterator[Path]:
 def keep(database: Database, paths: Iterable[Path]) -> Iterator[Kept | HarnessError]:
     """Put each run file into the history unless all of it is there; what cannot be read is told and left out.
 
+    Runs of a self-test are left out: they are no measurements.
+
     Raises HarnessError when the database fails: what was put in before stays.
     """
     for path in paths:
         try:
             run, run_hash = read_hashed(path)
+            if is_self_test(run):
+                continue
             expected = fingerprint(run)
             row = run_row(run, run_hash, expected, datetime.now(UTC))
         except HarnessError as error:
@@ -75,10 +79,15 @@ def keep(database: Database, paths: Iterable[Path]) -> Iterator[Kept | HarnessEr
 
 
 def check(database: Database, paths: Iterable[Path]) -> Iterator[str | HarnessError | None]:
-    """For each run file what the history lacks of it, None when it lacks nothing, an error when it cannot be read."""
+    """For each run file what the history lacks of it, None when it lacks nothing, an error when it cannot be read.
+
+    Runs of a self-test are passed over, as by ``keep``.
+    """
     for path in paths:
         try:
             run, run_hash = read_hashed(path)
+            if is_self_test(run):
+                continue
             expected = fingerprint(run)
         except HarnessError as error:
             yield error

@@ -39,7 +39,6 @@ class _Frame:
     """Scenario -> the look at which it is judged."""
     gated_alpha: float
     """Of one test at all looks together."""
-    seconds_per_round: float | None
 
     @property
     def paired(self) -> bool:
@@ -47,16 +46,13 @@ class _Frame:
         return same_session(*self.runs)
 
 
-def compare_runs(
-    before: Run, after: Run, policy: Policy, *, at: int | None = None, seconds_per_round: float | None = None
-) -> tuple[Comparison, ...]:
+def compare_runs(before: Run, after: Run, policy: Policy, *, at: int | None = None) -> tuple[Comparison, ...]:
     """Compare every metric that either run has, in the order of first appearance, those of ``before`` first.
 
     Runs of one session are compared pair by pair, others as independent samples with intervals widened by what two
     sessions may differ. All gated metrics share ``policy.error_budget``; the others are called by Benjamini-Hochberg.
     Each scenario is judged at the last look of the session that it has reached; with ``at``, as after so many rounds.
-    ``seconds_per_round``, where known, turns the rounds that would decide into a time. Raises HarnessError when a run
-    holds the same metric twice or its looks are no plan.
+    Raises HarnessError when a run holds the same metric twice or its looks are no plan.
     """
     runs = before, after
     scenarios = dict.fromkeys(sample.scenario for run in runs for sample in run.samples)
@@ -66,7 +62,7 @@ def compare_runs(
     absent = required.absent(keys, runs, policy)
     metrics = [_definition(left.get(key), right.get(key)) for key in keys]
     tests = len(absent) + sum(bounds.tests(metric) for metric in metrics if metric.gated)
-    frame = _Frame(runs, policy, looks, bonferroni(policy.error_budget, tests), seconds_per_round)
+    frame = _Frame(runs, policy, looks, bonferroni(policy.error_budget, tests))
     compared = _only_discoveries(tuple(_compare(frame, key, (left.get(key), right.get(key))) for key in keys))
     held = (_held(frame, comparison, left, right) for comparison in compared)
     return (*required.explain(held, runs, policy), *absent)
@@ -161,7 +157,7 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
     reason = ""
     if verdict is Verdict.INCONCLUSIVE:
         reason = _why_report_only(evidence) if report_only else ""
-        reason += explain_inconclusive(evidence, metric, look.later, frame.seconds_per_round)
+        reason += explain_inconclusive(evidence, metric, look.later, frame.runs[1].seconds_per_round)
     value, low, high = (evidence.reported(change) for change in (evidence.value, *evidence.interval))
     return replace(
         comparison,

@@ -170,7 +170,7 @@ class Rounds:
             self._dropped += 1
         elif why:
             self.recorder.write(Noted(f"Counted although disturbed, {MAX_REPEATS} rounds having been repeated: {why}."))
-        self.recorder.write(RoundDropped(number, why) if dropped else RoundDone(number))
+        self.recorder.write(RoundDropped(number, why) if dropped else RoundDone(number, self._round_seconds))
         self.recorder.sync()
         return not dropped
 

@@ -61,6 +61,7 @@ def test_a_file_with_anything_missing_or_of_another_type_is_not(run: Run) -> Non
         "notes",
         "looks",
         "own_rounds",
+        "seconds_per_round",
         "dropped",
         "unmeasured",
         "selection",

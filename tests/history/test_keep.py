@@ -11,6 +11,7 @@ from harness.history.keep import Kept, all_files, check, damaged, keep, pending_
 from harness.history.rows import BLOCK, Fingerprint, fingerprint, sample_blocks
 from harness.history.schema import MEDIANS, RUNS, SAMPLES
 from harness.history.trends import trends
+from harness.model import INJECTED
 from tests.history.build import LATENCY, run, sample, save_run, save_session, session_name
 from tests.history.conftest import Open
 
@@ -46,6 +47,15 @@ def test_a_baseline_is_the_run_of_its_session(opened: Open, reports: Path) -> No
     save(reports / "baselines", "main", run(1))
     with opened() as database:
         assert put(database, reports) == ["added", "added", "there already"]
+
+
+def test_a_self_test_is_no_measurement_and_stays_out(opened: Open, reports: Path) -> None:
+    save_session(reports, 1)
+    save_run(reports, replace(run(2), notes=(f"{INJECTED}every timed block was lengthened.",)))
+    with opened() as database:
+        assert put(database, reports) == ["added", "added"]
+        assert stored(database) == (18, 2)
+        assert problems(database, reports) == []
 
 
 def test_only_sessions_that_are_not_there_complete_are_read(opened: Open, reports: Path) -> None:

@@ -100,7 +100,7 @@ def test_two_plans_of_one_session_are_refused() -> None:
 def test_what_would_decide_is_told_as_the_next_look_and_its_time() -> None:
     d = [-0.01, 0.11] * 6  # 12 * (0.06 / (0.05 - 0.00995))^2 = 27 rounds, so the look at 48
     before, after = pair_of_runs([d], LOOKS)
-    (comparison,) = compare_runs(before, after, Policy(), seconds_per_round=2.5)
+    (comparison,) = compare_runs(before, replace(after, seconds_per_round=2.5), Policy())
     assert comparison.reason.endswith("; about 36 more rounds (≈ 90 s) would decide")
     (beyond,) = compare_runs(*pair_of_runs([d], (12, 13)), Policy())
     assert beyond.reason.endswith(" more rounds would decide")
