@@ -154,9 +154,10 @@ class Rounds:
         needed = stretch * (self._round_seconds or 0.0)
         if self.clock() - self._begun + needed <= self.stopping.time_limit:
             return ""
+        scenarios = "1 scenario" if undecided == 1 else f"{undecided} scenarios"
         return (
-            f"Stopped after {done} rounds with {undecided} scenarios undecided: {stretch} more rounds would have taken "
-            f"about {needed:.0f} s, beyond the time limit of {self.stopping.time_limit:g} s."
+            f"Stopped after {done} rounds with {scenarios} undecided: {stretch} more rounds would have taken about "
+            f"{needed:.0f} s, beyond the time limit of {self.stopping.time_limit:g} s."
         )
 
     def _round(self, number: int, done: int, due: list[Scenario]) -> bool:

@@ -60,7 +60,7 @@ def test_no_stretch_begins_that_would_pass_the_time_limit(tmp_path: Path) -> Non
     assert rounds_of(session, A) == 4
     (note,) = session.records(Noted)
     assert note.text == (
-        "Stopped after 4 rounds with 1 scenarios undecided: 3 more rounds would have taken about 12 s, beyond the time "
+        "Stopped after 4 rounds with 1 scenario undecided: 3 more rounds would have taken about 12 s, beyond the time "
         "limit of 20 s."
     )
     assert session.records(Looked)[-1] == Looked(4, ())
