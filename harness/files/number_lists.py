@@ -21,8 +21,10 @@ PLACEHOLDER = b"NaN"
 _LARGEST = 1e18
 _EXACT = 2**53
 """Up to here a double holds every integer."""
-_PIECES = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|\[[^][{}"]{256,}+\]|NaN|Infinity', re.DOTALL)
-"""Strings, so that nothing inside them is taken for anything; long lists without others inside; what must not be."""
+_LONG = 256
+"""Bytes from which on a list is long."""
+_PIECES = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)|NaN|Infinity', re.DOTALL)
+"""Strings, so that nothing inside them is taken for anything; what stands for a list, or must not be."""
 _BLANKS, _OF_NUMBERS = b" \t\r\n", b"+-.,0123456789Ee[]"
 
 
@@ -47,7 +49,7 @@ class NumberList:
 
     def floats(self) -> tuple[float, ...]:
         """The numbers as floats."""
-        return tuple(map(float, self.values))
+        return tuple(self.values) if isinstance(self.values, array) else tuple(map(float, self.values))
 
     def plain(self) -> list[float] | list[int]:
         """As any other list."""
@@ -57,18 +59,26 @@ class NumberList:
 def cut_out(data: bytes) -> tuple[bytes, list[NumberList]]:
     """JSON text with a placeholder instead of every long list of plain numbers, and these in order.
 
-    Raises ValueError or OverflowError when a long list holds anything else, or the text what looks like a placeholder.
+    Raises ValueError or OverflowError when a list of signs and digits is none of numbers or is part of a string, or
+    when the text holds what looks like a placeholder.
     """
     lists: list[NumberList] = []
-    view = memoryview(data)
-
-    def replaced(found: re.Match[bytes]) -> bytes:
-        if data[found.start()] == ord('"'):
-            return found[0]
-        lists.append(_number_list(found[0], view[found.start() : found.end()]))
-        return PLACEHOLDER
-
-    return _PIECES.sub(replaced, data), lists
+    rest, places = bytearray(), []
+    view, done, earlier = memoryview(data), 0, 0
+    while (end := data.find(b"]", earlier) + 1) > 0:
+        start = data.rfind(b"[", earlier, end)  # between two closing brackets only: every byte is looked at once
+        earlier = end
+        if start < 0 or end - start < _LONG or (text := data[start:end]).translate(None, _BLANKS + _OF_NUMBERS):
+            continue
+        rest += view[done:start]
+        places.append(len(rest))
+        rest += PLACEHOLDER
+        done = end
+        lists.append(_number_list(text, view[start:end]))
+    rest += view[done:]
+    if [found.start() for found in _PIECES.finditer(rest) if found[0][:1] != b'"'] != places:
+        raise ValueError("a list inside a string, or a constant that is no JSON")
+    return bytes(rest), lists
 
 
 def put_back(rest: bytes, texts: Callable[[], bytes]) -> bytes:
@@ -77,8 +87,6 @@ def put_back(rest: bytes, texts: Callable[[], bytes]) -> bytes:
 
 
 def _number_list(text: bytes, view: memoryview) -> NumberList:
-    if text.translate(None, _BLANKS + _OF_NUMBERS):
-        raise ValueError("not a list of plain numbers")
     if not any(sign in text for sign in b".eE"):
         return NumberList(_integers(text), view)
     return NumberList(array("d", _numbers(text, _LARGEST)), view)
