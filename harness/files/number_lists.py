@@ -1,17 +1,16 @@
 """Long lists of plain numbers in JSON text, cut out and read apart from the rest.
 
 A file of measurements is such lists and little else. Apart, they are read several times as fast as by the ``json``
-module, and kept in a quarter of the memory. Only what is beyond doubt is cut out; the caller reads everything else, and
-whatever raises ValueError here, in the strict way.
+module. Only what is beyond doubt is cut out; the caller reads everything else, and whatever raises ValueError here, in
+the strict way.
 """
 
 import math
 import re
-from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json
 
@@ -32,9 +31,10 @@ _BLANKS, _OF_NUMBERS = b" \t\r\n", b"+-.,0123456789Ee[]"
 class NumberList:
     """A list that holds nothing but numbers within ±1e18."""
 
-    values: "array[float] | tuple[int, ...]"
-    """Integers, when all are written as such."""
+    values: tuple[float, ...]
     text: memoryview
+    whole: bool
+    """Whether all are written as integers, and so are ``values``."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -45,13 +45,13 @@ class NumberList:
 
     def integers(self) -> tuple[int, ...] | None:
         """The numbers, if all are written as integers."""
-        return self.values if isinstance(self.values, tuple) else None
+        return cast("tuple[int, ...]", self.values) if self.whole else None
 
     def floats(self) -> tuple[float, ...]:
         """The numbers as floats."""
-        return tuple(self.values) if isinstance(self.values, array) else tuple(map(float, self.values))
+        return tuple(map(float, self.values)) if self.whole else self.values
 
-    def plain(self) -> list[float] | list[int]:
+    def plain(self) -> list[float]:
         """As any other list."""
         return list(self.values)
 
@@ -63,6 +63,7 @@ def cut_out(data: bytes) -> tuple[bytes, list[NumberList]]:
     when the text holds what looks like a placeholder.
     """
     lists: list[NumberList] = []
+    known: dict[memoryview, tuple[float, ...]] = {}  # a run file holds most lists twice, which then are one object
     rest, places = bytearray(), []
     view, done, earlier = memoryview(data), 0, 0
     while (end := data.find(b"]", earlier) + 1) > 0:
@@ -74,7 +75,10 @@ def cut_out(data: bytes) -> tuple[bytes, list[NumberList]]:
         places.append(len(rest))
         rest += PLACEHOLDER
         done = end
-        lists.append(_number_list(text, view[start:end]))
+        here, whole = view[start:end], not any(sign in text for sign in b".eE")
+        if (values := _integers(text) if whole else known.get(here)) is None:
+            values = known[here] = tuple(map(float, _numbers(text, _LARGEST)))
+        lists.append(NumberList(values, here, whole))
     rest += view[done:]
     if [found.start() for found in _PIECES.finditer(rest) if found[0][:1] != b'"'] != places:
         raise ValueError("a list inside a string, or a constant that is no JSON")
@@ -84,12 +88,6 @@ def cut_out(data: bytes) -> tuple[bytes, list[NumberList]]:
 def put_back(rest: bytes, texts: Callable[[], bytes]) -> bytes:
     """``rest`` with what ``texts`` gives, call after call, instead of each placeholder."""
     return _PIECES.sub(lambda found: texts() if found[0] == PLACEHOLDER else found[0], rest)
-
-
-def _number_list(text: bytes, view: memoryview) -> NumberList:
-    if not any(sign in text for sign in b".eE"):
-        return NumberList(_integers(text), view)
-    return NumberList(array("d", _numbers(text, _LARGEST)), view)
 
 
 @lru_cache(maxsize=16)
