@@ -15,7 +15,7 @@ from typing import Protocol
 
 from harness.statistics.floats import halfway
 
-_LISTED = 8
+_LISTED = 2
 """When no more candidates remain than this for each value, they are listed and sorted."""
 _LISTED_AT_ONCE = 2**14
 """So many sums at most are all listed to begin with: sorted numbers answer every question at once."""
