@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import git
-from harness.configuration.load import Project
 from harness.errors import ExitCode, HarnessError
 from harness.files.baselines import LATEST, list_baselines, load_baseline
 from harness.files.benchmark_json import load as load_run
@@ -17,6 +17,9 @@ from harness.judge.policy import Policy
 from harness.judge.spread import Spread, spreads
 from harness.judgement import policy_from
 from harness.model import SIDES, Run, Side
+
+if TYPE_CHECKING:
+    from harness.configuration.load import Project
 
 _COMMIT = re.compile(r"([0-9a-f]{7,40})( with changes)?")
 _SESSIONS = 50
@@ -31,7 +34,7 @@ class Baseline:
     run: Run
 
 
-def choose(project: Project, text: str) -> Baseline:
+def choose(project: "Project", text: str) -> Baseline:
     """The baseline that ``text`` means: a name, a file, or ``latest``.
 
     ``latest`` is the newest baseline whose commit is HEAD or an ancestor of it.
@@ -52,7 +55,7 @@ def run_of(text: str, side: Side, baselines: Path | None) -> Run:
     return replace(run, variant=replace(run.variant, name=side))
 
 
-def spreads_for(project: Project, before: Run, after: Run) -> Mapping[tuple[str, str], Spread]:
+def spreads_for(project: "Project", before: Run, after: Run) -> Mapping[tuple[str, str], Spread]:
     """How much each metric varies between sessions where ``after`` was measured, as far as other sessions tell.
 
     Nothing for runs of one session. The session of ``after`` itself is left out, so that a change cannot hide behind
@@ -63,14 +66,14 @@ def spreads_for(project: Project, before: Run, after: Run) -> Mapping[tuple[str,
     return spreads((run for run in _known_runs(project) if run.session != after.session), after.environment)
 
 
-def policy_of(project: Project, runs: tuple[Run, Run], *, strict: bool = False, ci: bool = False) -> Policy:
+def policy_of(project: "Project", runs: tuple[Run, Run], *, strict: bool = False, ci: bool = False) -> Policy:
     """The policy of ``project`` for comparing ``runs``."""
     configuration = project.configuration
     found = spreads_for(project, *runs)
     return policy_from(configuration.gate, configuration.metrics, strict=strict, ci=ci, spreads=found)
 
 
-def _known_runs(project: Project) -> Iterator[Run]:
+def _known_runs(project: "Project") -> Iterator[Run]:
     out, kept = project.reports / "out", project.reports / "baselines"
     paths = [kept / f"{name}.json" for name in list_baselines(kept)]
     paths += [out / name / f"{side}.json" for name in sorted(list_sessions(out))[-_SESSIONS:] for side in SIDES]
@@ -81,7 +84,7 @@ def _known_runs(project: Project) -> Iterator[Run]:
             continue
 
 
-def _latest(project: Project) -> Baseline:
+def _latest(project: "Project") -> Baseline:
     folder = project.reports / "baselines"
     names = list_baselines(folder)
     found = sorted((Baseline(name, load_baseline(folder, name)) for name in names), key=lambda b: b.run.started)

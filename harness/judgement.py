@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.configuration.schema import GatePolicy, MetricOverride
 from harness.files.atomic import write_atomically
 from harness.judge.compare import compare_runs
 from harness.judge.comparison import Comparison
@@ -17,6 +17,9 @@ from harness.judge.spread import Spread
 from harness.model import Run
 from harness.report import terminal
 from harness.report.view import ReportView, build_view
+
+if TYPE_CHECKING:
+    from harness.configuration.schema import GatePolicy, MetricOverride
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,8 @@ class Judgement:
 
 
 def policy_from(
-    table: GatePolicy, metrics: Mapping[str, MetricOverride] | None = None, *, strict: bool = False, ci: bool = False,
-    spreads: Mapping[tuple[str, str], Spread] | None = None,
+    table: "GatePolicy", metrics: "Mapping[str, MetricOverride] | None" = None, *,
+    strict: bool = False, ci: bool = False, spreads: Mapping[tuple[str, str], Spread] | None = None,
 ) -> Policy:  # fmt: skip
     """The judge's policy as the configuration has it; ``strict`` and ``ci`` can only make it stricter.
 

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import pytest
 
 from harness.baselines import choose, policy_of
-from harness.configuration.load import Project, find, load
+from harness.configuration.find import find
+from harness.configuration.load import Project, load
 from harness.configuration.schema import MetricOverride
 from harness.errors import SEVERITY, ExitCode, HarnessError
 from harness.files.sessions import find_session

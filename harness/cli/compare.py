@@ -2,16 +2,20 @@
 
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.baselines import choose, policy_of, run_of
-from harness.cli.options import config_option
+from harness.cli.options import config_option, project_of
 from harness.cli.show import show
-from harness.configuration.load import Project, find, load
-from harness.configuration.schema import GatePolicy
+from harness.configuration.find import find
 from harness.errors import HarnessError
-from harness.judgement import judge, policy_from, verdict_line
+from harness.judge.policy import Policy
+from harness.judgement import judge, verdict_line
+
+if TYPE_CHECKING:
+    from harness.configuration.load import Project
 
 
 @click.command("compare")
@@ -34,7 +38,7 @@ def command(before: str, after: str, *, gate: bool, strict: bool, form: str, con
     project = _project(config)
     if project is None:
         runs = run_of(before, "before", None), run_of(after, "after", None)
-        policy = policy_from(GatePolicy(), strict=strict)
+        policy = Policy(strict=strict)
     else:
         runs = choose(project, before).run, run_of(after, "after", project.reports / "baselines")
         policy = policy_of(project, runs, strict=strict)
@@ -48,10 +52,10 @@ def command(before: str, after: str, *, gate: bool, strict: bool, form: str, con
     return int(judgement.gate.exit_code) if gate else 0
 
 
-def _project(config: Path | None) -> Project | None:
+def _project(config: Path | None) -> "Project | None":
     """None where there is no project: two files can be compared anywhere."""
     try:
         file = config if config is not None else find(Path.cwd())
     except HarnessError:
         return None
-    return load(file)
+    return project_of(file)

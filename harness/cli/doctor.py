@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from harness.cli.options import config_option
-from harness.configuration.load import find, load
+from harness.configuration.find import find
+from harness.configuration.load import load
 from harness.errors import ExitCode, HarnessError
 from harness.measure.environment import environment
 

@@ -1,14 +1,18 @@
 """Options and arguments that several commands share."""
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from harness.configuration.load import Project, find, load
+from harness.configuration.find import find
+
+if TYPE_CHECKING:
+    from harness.configuration.load import Project
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -21,9 +25,11 @@ def config_option(function: _Function) -> _Function:
     return option(function)
 
 
-def project_of(config: Path | None) -> Project:
+def project_of(config: Path | None) -> "Project":
     """The configuration that a command works with."""
-    return load(config if config is not None else find(Path.cwd()))
+    loading = importlib.import_module("harness.configuration.load")  # takes long: only where it is needed
+    project: Project = loading.load(config if config is not None else find(Path.cwd()))
+    return project
 
 
 def run_pytest(arguments: Sequence[str]) -> NoReturn:

@@ -6,7 +6,7 @@ from harness.judge.comparison import Verdict
 from harness.report import wording
 from harness.report.bar import bar
 from harness.report.escape import markdown
-from harness.report.view import Difference, Expected, ReportView, Row
+from harness.report.view import Difference, Expected, ReportView, Row, shared_warnings
 
 COMMENT_LIMIT = 65_536
 """Characters that fit into a comment on GitHub."""
@@ -107,7 +107,7 @@ def _row(row: Row) -> list[str]:
 def _remarks(rows: Sequence[Row]) -> str:
     said = [row for row in rows if row.verdict is not Verdict.UNCHANGED]
     lines = [f"- {_MARKS[row.verdict]} {markdown(row.label)}: {markdown(row.sentence)}" for row in said]
-    lines += [f"- ⚠️ {markdown(row.label)}: {markdown(warning)}" for row in rows for warning in row.warnings]
+    lines += [f"- ⚠️ {markdown(labels)}: {markdown(warning)}" for labels, warning in shared_warnings(rows)]
     return _section("In words", "\n".join(lines) + "\n") if lines else ""
 
 

@@ -14,7 +14,7 @@ from harness.errors import ExitCode
 from harness.judge.comparison import Verdict
 from harness.report.bar import WIDTH, bar
 from harness.report.escape import log_lines, terminal
-from harness.report.view import ReportView, Row
+from harness.report.view import ReportView, Row, shared_warnings
 
 _STYLES = {
     Verdict.REGRESSED: "bold red",
@@ -133,8 +133,8 @@ def _remarks(view: ReportView) -> Iterator[Table]:
     for row in view.rows:
         if row.gated and row.reason:
             yield _entry(f"{row.symbol} {row.word}", f"{row.label}: {row.reason}", _STYLES[row.verdict])
-        for warning in row.warnings if row.gated else ():
-            yield _entry("⚠ warning", f"{row.label}: {warning}", "yellow")
+    for labels, warning in shared_warnings(row for row in view.rows if row.gated):
+        yield _entry("⚠ warning", f"{labels}: {warning}", "yellow")
     off = sum(expected.agrees is False for row in view.rows for expected in row.expected)
     if off:
         yield _entry("⚠ predictions", f"{off} not met by what was measured: see the report", "yellow")

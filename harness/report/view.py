@@ -14,6 +14,9 @@ from harness.report import wording
 from harness.report.escape import shorten
 from harness.report.pictures import Startup, Timeline, startups, timelines
 
+_NAMED = 2
+"""So many metrics that share a warning are all named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -186,6 +189,17 @@ def build_view(
         startups=startups(before, after),
         timelines=timelines(before, after),
     )
+
+
+def shared_warnings(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    """Every warning once, after the rows it is about: all of a few, else the first and how many more."""
+    labels: dict[str, list[str]] = {}
+    for row in rows:
+        for warning in row.warnings:
+            labels.setdefault(warning, []).append(row.label)
+    for warning, about in labels.items():
+        few = len(about) <= _NAMED
+        yield ", ".join(about) if few else f"{about[0]} … and {len(about) - 1} more metrics", warning
 
 
 def _line(text: str) -> str:

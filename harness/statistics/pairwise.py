@@ -15,7 +15,7 @@ from typing import Protocol
 
 from harness.statistics.floats import halfway
 
-_LISTED = 8
+_LISTED = 2
 """When no more candidates remain than this for each value, they are listed and sorted."""
 _LISTED_AT_ONCE = 2**14
 """So many sums at most are all listed to begin with: sorted numbers answer every question at once."""
@@ -123,14 +123,16 @@ class PairwiseSums:
         """The median of all sums."""
         size = self.size
         lower = self.kth((size + 1) // 2)
-        return lower if size % 2 else (lower + self.kth(size // 2 + 1)) / 2
+        if size % 2 or self.at_most(lower) > size // 2:
+            return lower
+        return (lower + self._least_above(lower)) / 2
 
     def in_order(self) -> Sums:
         """The same sums in the form that answers fastest."""
         if self.size > _LISTED_AT_ONCE:
             return self
         rows = zip(self.left, self.starts, strict=True)
-        return ListedSums(sorted(a + b for a, start in rows for b in self.right[start:]))
+        return ListedSums(sorted([a + b for a, start in rows for b in self.right[start:]]))
 
     def _ends(self, bound: float) -> list[int]:
         """For every ``left[i]`` the number of ``right`` values whose sum with it is <= ``bound``."""
@@ -145,7 +147,13 @@ class PairwiseSums:
     def _within(self, low: float, high: float) -> list[float]:
         """All sums in (low, high], ascending."""
         rows = zip(self.left, self.starts, self._ends(low), self._ends(high), strict=True)
-        return sorted(a + b for a, start, first, end in rows for b in self.right[max(start, first) : end])
+        return sorted([a + b for a, start, first, end in rows for b in self.right[max(start, first) : end]])
+
+    def _least_above(self, bound: float) -> float:
+        """The least sum > ``bound``; there has to be one."""
+        right, rows = self.right, zip(self.left, self.starts, self._ends(bound), strict=True)
+        places = ((value, max(start, end)) for value, start, end in rows)
+        return min(value + right[place] for value, place in places if place < len(right))
 
 
 def walsh_averages(values: Sequence[float]) -> PairwiseSums:

@@ -92,5 +92,10 @@ def test_the_plugin_adds_only_itself_to_a_plain_pytest_run(folder: Path, monkeyp
 
 
 def test_the_names_of_the_heavy_are_found_where_they_are_loaded(tmp_path: Path) -> None:
-    modules, _ = loaded("import harness.cli.compare", tmp_path)
+    modules, _ = loaded("import harness.cli.compare, harness.configuration.load", tmp_path)
     assert heavy(modules) >= {"pydantic", "rich"}
+
+
+def test_comparing_files_without_a_project_loads_nothing_that_checks_one(tmp_path: Path) -> None:
+    modules, _ = loaded("import harness.cli.compare", tmp_path)
+    assert "pydantic" not in heavy(modules)

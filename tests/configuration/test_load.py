@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.configuration.load import find, load, start_order
+from harness.configuration.find import find
+from harness.configuration.load import load, start_order
 from harness.configuration.placeholders import fill
 from harness.errors import ExitCode, HarnessError
 
