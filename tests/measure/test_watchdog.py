@@ -56,6 +56,7 @@ FORGETFUL = textwrap.dedent("""
 
 def test_a_service_goes_that_the_harness_could_not_tell_of_before_it_was_killed() -> None:
     parent = subprocess.Popen([sys.executable, "-c", FORGETFUL], stdout=subprocess.PIPE, text=True)
+    alive = []
     try:
         assert parent.stdout is not None
         service = psutil.Process(int(parent.stdout.readline()))
@@ -63,10 +64,9 @@ def test_a_service_goes_that_the_harness_could_not_tell_of_before_it_was_killed(
         parent.wait(10)
         _, alive = psutil.wait_procs([service], timeout=10)
     finally:
-        parent.kill()
+        for process in (parent, *alive):  # what lives holds the pipe that is read to its end next
+            process.kill()
         parent.communicate()
-    for process in alive:
-        process.kill()
     assert alive == []
 
 
