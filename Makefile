@@ -26,9 +26,9 @@ check: $(VENV)/dev.installed ## Style, types, import directions, declared depend
 
 lock: ## Pin the dependencies anew (needs uv)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra embedded --extra reference --group build pyproject.toml -o requirements/report.lock
+	  --extra embedded --extra history --extra reference --group build pyproject.toml -o requirements/report.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra embedded --extra reference --group build --group dev -c requirements/report.lock pyproject.toml \
+	  --extra embedded --extra history --extra reference --group build --group dev -c requirements/report.lock pyproject.toml \
 	  -o requirements/dev.lock
 
 clean: ## Remove the environment, caches and results (not baselines)

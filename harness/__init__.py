@@ -6,7 +6,7 @@ Two halves, joined by a file:
                                                        |
     ====================  run file (JSON, versioned)  =v=============    harness.files: a baseline is a kept run file
                                                        |
-         run x run -> statistics -> comparison -> verdict -> gate        harness.judge: pure, on any old run file
+         run x run -> statistics -> comparison -> verdict -> gate        harness.judge, harness.statistics: pure
                                         |
                                         v
                        report: terminal, Markdown, HTML                  harness.report

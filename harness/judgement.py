@@ -1,19 +1,25 @@
 """From two runs to everything that is told about them: comparisons, gate, view, report files."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.configuration.schema import GatePolicy
 from harness.files.atomic import write_atomically
 from harness.judge.compare import compare_runs
 from harness.judge.comparison import Comparison
+from harness.judge.controls import certify, compare_controls, judge_controls, without_controls
 from harness.judge.gate import Gate, decide
+from harness.judge.obstacles import same_session
 from harness.judge.policy import Policy
+from harness.judge.spread import Spread
 from harness.model import Run
-from harness.report import html, markdown, terminal, traces
+from harness.report import terminal
 from harness.report.view import ReportView, build_view
+
+if TYPE_CHECKING:
+    from harness.configuration.schema import GatePolicy, MetricOverride
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +33,42 @@ class Judgement:
     view: ReportView
 
 
-def policy_from(table: GatePolicy, *, strict: bool = False) -> Policy:
-    """The judge's policy as the configuration has it; ``strict`` can only make it stricter."""
+def policy_from(
+    table: "GatePolicy", metrics: "Mapping[str, MetricOverride] | None" = None, *,
+    strict: bool = False, ci: bool = False, spreads: Mapping[tuple[str, str], Spread] | None = None,
+) -> Policy:  # fmt: skip
+    """The judge's policy as the configuration has it; ``strict`` and ``ci`` can only make it stricter.
+
+    ``spreads`` is what is known of how much metrics vary between sessions.
+    """
+    required = [pattern for pattern, override in (metrics or {}).items() if override.required]
     return Policy(
         error_budget=table.error_budget,
         between_sessions=table.between_sessions,
+        ignore_minor=table.ignore_minor,
         strict=table.strict or strict,
         allow_missing=table.allow_missing,
+        required=(*table.required, *required),
+        ci=ci,
+        spreads=spreads or {},
     )
 
 
 def judge(before: Run, after: Run, policy: Policy) -> Judgement:
     """Compare, decide and lay out. Pure."""
-    comparisons = compare_runs(before, after, policy)
-    gate = decide(comparisons, before, after, policy)
-    return Judgement(before, after, comparisons, gate, build_view(before, after, comparisons, gate))
+    old, new = without_controls(before), without_controls(after)
+    comparisons = compare_runs(old, new, policy)
+    controls = judge_controls(compare_controls(before, after))
+    gate = certify(decide(comparisons, old, new, policy), controls, policy)
+    told = controls.sentence if same_session(before, after) else ""
+    return Judgement(before, after, comparisons, gate, build_view(old, new, comparisons, gate, told))
 
 
-def write_reports(judgement: Judgement, folder: Path) -> tuple[Path, Path]:
-    """Write ``report.md`` with its pictures and ``report.html`` into ``folder``; the paths of the two."""
-    paths = folder / "report.md", folder / "report.html"
+def write_reports(judgement: Judgement, folder: Path, name: str = "report") -> tuple[Path, Path]:
+    """Write ``NAME.md`` with its pictures and ``NAME.html`` into ``folder``; the paths of the two."""
+    from harness.report import html, markdown, traces  # large, and not needed to compare two files
+
+    paths = folder / f"{name}.md", folder / f"{name}.html"
     pictures = folder / "pictures"
     links = {}
     for picture in traces.files(judgement.view):
@@ -63,14 +85,26 @@ def to_terminal(judgement: Judgement, *, width: int, color: bool) -> str:
     return terminal.render(judgement.view, width=width, color=color)
 
 
-def verdict_line(judgement: Judgement) -> str:
-    """One line for machines: ``HARNESS-VERDICT {json}``."""
+def verdict_line(judgements: Sequence[Judgement], lengthened: Iterable[tuple[str, str]] = ()) -> str:
+    """One line for machines: ``HARNESS-VERDICT {json}``.
+
+    ``judgements``: of the two runs, and of the comparison with a baseline if there is one. ``lengthened``: scenario and
+    metric of what a self-test slowed down.
+    """
+    judgement, *others = judgements
+    verdict = {"session": judgement.after.session, **_verdict(judgement)}
+    for against in others:
+        verdict |= {"baseline": {"session": against.before.session, **_verdict(against)}}
+    if names := sorted(map(":".join, lengthened)):
+        verdict |= {"lengthened": names}
+    return f"HARNESS-VERDICT {json.dumps(verdict, ensure_ascii=True)}"
+
+
+def _verdict(judgement: Judgement) -> dict[str, object]:
     gate = judgement.gate
-    verdict = {
-        "session": judgement.after.session,
+    return {
         "exit_code": int(gate.exit_code),
         "compared": gate.compared,
         "expected": gate.expected,
         "verdicts": {f"{c.scenario}:{c.metric.name}": c.verdict.value for c in judgement.comparisons},
     }
-    return f"HARNESS-VERDICT {json.dumps(verdict, ensure_ascii=True)}"

@@ -10,6 +10,14 @@ Side = Literal["before", "after"]
 
 SIDES: tuple[Side, Side] = ("before", "after")
 
+PLACEBO, SPIKE_IN = "control/placebo", "control/spike_in"
+"""The scenarios whose answer is known: `before` beside a second `before`, as it is and with a known slowdown."""
+SPIKE_SIZE = 0.20
+"""The slowdown of the spike-in, as a share of the median of the placebo's requests of the same round."""
+INJECTED = "Self-test, not a measurement: "
+"""How the note of a run begins that was slowed down on purpose. Such a run never becomes a baseline, nor part
+of the history."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -30,6 +38,18 @@ class Metric:
     """False: shown, but never decides the exit code."""
     about: str = ""
     """One sentence for the reader of a report."""
+    limit: float | None = None
+    """The largest worsening that the gate tolerates. Relative (0.05 is 5 %); for a rate absolute."""
+    absolute_limit: float | None = None
+    """The same in the base unit: 0.01 tolerates 10 ms more. Where both are given, both have to hold."""
+    budget: float | None = None
+    """What the median (of a rate: the share) of ``after`` alone may be, in the base unit; at least that, when higher is
+    better."""
+    required: bool = False
+    """True: nothing excuses its absence, whether it is gated or not."""
+    quantile: float | None = None
+    """None: the values of a pair are compared, and the typical ratio counts. 0.95: the 95th percentile of everything
+    measured is compared; for noisy metrics with many values in a round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +129,22 @@ class Environment:
     """May differ: time of day, load, commit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A round whose values do not count, because the machine did not let it run: it slept or was throttled."""
+
+    round: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unmeasured:
+    """A scenario that should have been measured and was not."""
+
+    scenario: str
+    why: str
+
+
 State = Literal["complete", "interrupted"]
 
 
@@ -129,5 +165,54 @@ class Run:
     traces: tuple[Trace, ...] = ()
     failures: tuple[Failure, ...] = ()
     environment: Environment = field(default_factory=Environment)
+    looks: tuple[int, ...] = ()
+    """The numbers of rounds after which the session was to be looked at and could stop; the last is the most rounds
+    planned. Empty: one look at the end."""
+    own_rounds: Mapping[str, int] = field(default_factory=dict)
+    """Scenarios with their own number of rounds, which are looked at once: after those."""
+    seconds_per_round: float | None = None
+    """The median time that a round took, with the restarts of both variants and the control arms; None: not known."""
+    dropped: tuple[Dropped, ...] = ()
+    """Rounds left out of the samples, and why."""
+    unmeasured: tuple[Unmeasured, ...] = ()
+    """Scenarios that were asked for and gave no value: skipped, not run, or silent."""
+    selection: str = ""
+    """What was selected of all scenarios, such as ``-k retry``. Empty: all of them."""
     notes: tuple[str, ...] = ()
     """Facts that every report has to name, such as the scale of shortened waits."""
+
+
+def is_self_test(run: Run) -> bool:
+    """Whether the run was slowed down on purpose."""
+    return any(note.startswith(INJECTED) for note in run.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """One metric of one run in the history."""
+
+    started: str
+    """UTC, ISO 8601."""
+    session: str
+    commit: str
+    """Empty when it is not known."""
+    value: float
+    """The median of the run's values; for a rate their share."""
+    n: int
+    baseline: str = ""
+    """The name under which this run is kept, if it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One metric of one variant over time, in one environment."""
+
+    scenario: str
+    metric: Metric
+    variant: str
+    points: tuple[TrendPoint, ...]
+    """Oldest first."""
+    steps: tuple[int, ...] = ()
+    """Change points: positions in ``points`` at which another level begins."""
+    elsewhere: int = 0
+    """Runs left out because they were measured in another environment."""

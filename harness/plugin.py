@@ -6,6 +6,7 @@ loaded when the first scenario is about to run.
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,6 +35,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add("--harness-no-gate", action="store_true", help="show verdicts, do not let them decide the exit code")
     add("--harness-strict", action="store_true", help="an inconclusive gated metric fails too (exit code 11)")
+    add("--harness-ci", action="store_true", help="what is required has to be measured, whatever was selected")
+    add(
+        "--harness-baseline",
+        metavar="BASELINE",
+        help="compare after with this one too: its name, a run file, or latest",
+    )
+    add("--harness-no-controls", action="store_true", help="measure without the control arms that certify a session")
+    add(
+        "--harness-inject",
+        metavar="PERCENT",
+        help="for a self-test: lengthen timed blocks of after by this much; auto: 3 x the metric's smallest effect",
+    )
     add("--harness-list", action="store_true", help="list the scenarios and measure nothing")
 
 
@@ -41,8 +54,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "scenario(rounds=14, pairs=1, warmup=0): a function that measures one thing on one variant each time it is "
-        "called with `turn`; the harness calls it for both variants, interleaved over rounds",
+        "scenario(rounds=14, pairs=1, warmup=0, limits={}): a function that measures one thing on one variant each "
+        "time it is called with `turn`; the harness calls it for both variants, interleaved over rounds",
     )
 
 
@@ -53,18 +66,46 @@ def turn(request: pytest.FixtureRequest) -> None:
         pytest.fail("`turn` is for functions marked @pytest.mark.scenario", pytrace=False)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take note of the scenarios that were selected."""
-    scenarios = [item for item in items if item.get_closest_marker("scenario")]
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Take note of the scenarios that were collected and of those that are left when everyone has selected."""
+    collected = _scenarios(items)
+    _refuse_other_measurers(config, collected)
+    yield
+    scenarios = _scenarios(items)
     config.stash[_SESSION] = None
-    if scenarios:
+    if scenarios and hasattr(config, "workerinput"):
+        items[:] = [item for item in items if item not in scenarios]
+        items.append(NotMeasured.from_parent(scenarios[0].session, name="scenarios"))
+    elif scenarios:
         from harness.scenarios import MeasuringSession
 
-        config.stash[_SESSION] = session = MeasuringSession.of(config, scenarios)
+        config.stash[_SESSION] = session = MeasuringSession.of(config, scenarios, len(collected))
         if config.getoption("--harness-list"):
             items.clear()
             config.get_terminal_writer().write(session.listing)
+
+
+class NotMeasured(pytest.Item):
+    """Stands for all scenarios in a worker of pytest-xdist, and fails with one line."""
+
+    def runtest(self) -> None:
+        """Refuse: what runs beside others cannot be measured, and no worker sees all rounds."""
+        raise pytest.UsageError("scenarios are not measured in pytest-xdist workers: run them without -n")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:
+        """The line."""
+        return str(excinfo.value)
+
+
+def _scenarios(items: list[pytest.Item]) -> list[pytest.Item]:
+    return [item for item in items if item.get_closest_marker("scenario")]
+
+
+def _refuse_other_measurers(config: pytest.Config, scenarios: list[pytest.Item]) -> None:
+    """pytest-codspeed deselects everything that is not its own, so that nothing would be measured and nothing said."""
+    if scenarios and config.getoption("codspeed", default=False):
+        raise pytest.UsageError("scenarios are not measured under --codspeed: run them in a pytest run of their own")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -75,6 +116,24 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> object | None:
         return None
     session.result(pyfuncitem)
     return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """After all tests, also when the first failure ends them (-x): the gate's verdicts as test cases."""
+    try:
+        result = yield
+    except session.Failed:
+        _report_gate(session)
+        raise
+    _report_gate(session)
+    return result
+
+
+def _report_gate(session: pytest.Session) -> None:
+    measuring = session.config.stash.get(_SESSION, None)
+    if measuring is not None:
+        measuring.report_cases(session)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -4,12 +4,15 @@ from harness.measure.rounds import Progress
 
 
 def progress_line(progress: Progress) -> str:
-    """``round 3/12 · retry/hangs · 41 s so far · about 2 min 5 s left``."""
-    parts = [f"round {min(progress.round + 1, progress.rounds)}/{progress.rounds}", progress.doing]
-    parts.append(f"{duration(progress.elapsed)} so far")
+    """``round 17/28 · 3 of 13 scenarios still open · 41 s so far · about 40 s left · retry/hangs``."""
+    parts = [
+        f"round {min(progress.round + 1, progress.rounds)}/{progress.rounds}",
+        f"{progress.open} of {progress.scenarios} scenarios still open",
+        f"{duration(progress.elapsed)} so far",
+    ]
     if progress.left is not None:
         parts.append(f"about {duration(progress.left)} left")
-    return " · ".join(parts)
+    return " · ".join([*parts, progress.doing])
 
 
 def duration(seconds: float) -> str:

@@ -7,19 +7,31 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
-from harness.configuration.load import Project, find, load
-from harness.errors import ExitCode, HarnessError
+from harness.baselines import choose, policy_of
+from harness.configuration.find import find
+from harness.configuration.load import Project, load
+from harness.configuration.schema import MetricOverride
+from harness.errors import SEVERITY, ExitCode, HarnessError
 from harness.files.sessions import find_session
-from harness.judgement import Judgement, judge, policy_from, to_terminal, verdict_line, write_reports
-from harness.measure.rounds import Progress, Scenario
+from harness.gate_cases import gate_items, run_cases
+from harness.judge.controls import without_controls
+from harness.judge.policy import Policy
+from harness.judge.stop import undecided
+from harness.judgement import Judgement, judge, to_terminal, verdict_line, write_reports
+from harness.measure.rounds import Progress
+from harness.measure.scenario import Scenario
 from harness.measure.session import Measured, Request, measure
+from harness.measure.slowdown import Slowdown
+from harness.model import PLACEBO, SPIKE_IN, Run
 from harness.progress import progress_line
+from harness.remember import remember
+from harness.selection import limits_of, selection, why_not_run
 
 QUIET_SECONDS = 30.0
 """Without a terminal a line of progress is printed that often."""
@@ -32,6 +44,7 @@ class Frequency:
     rounds: int | None = None
     pairs: int = 1
     warmup: int = 0
+    limits: Mapping[str, MetricOverride] = field(default_factory=dict)
 
     @classmethod
     def of(cls, item: pytest.Item) -> "Frequency":
@@ -39,40 +52,61 @@ class Frequency:
         marker = item.get_closest_marker("scenario")
         assert marker is not None
         allowed = {"rounds": 1, "pairs": 1, "warmup": 0}
+        limits = limits_of(item, marker.kwargs.get("limits", {}))
         for name, value in marker.kwargs.items():
+            if name == "limits":
+                continue
             if name not in allowed or isinstance(value, bool) or not isinstance(value, int) or value < allowed[name]:
                 known = ", ".join(f"{key} >= {least}" for key, least in allowed.items())
                 raise pytest.UsageError(f"{item.nodeid}: scenario({name}={value!r}): allowed are whole numbers {known}")
         if marker.args:
             raise pytest.UsageError(f"{item.nodeid}: scenario takes keyword arguments only")
-        return cls(**marker.kwargs)
+        return cls(**{**marker.kwargs, "limits": limits})
 
 
 class MeasuringSession:
     """Everything between the collected scenarios and the exit code."""
 
-    def __init__(self, config: pytest.Config, project: Project, scenarios: dict[str, Scenario]) -> None:
-        """``scenarios``: node id -> scenario."""
+    def __init__(
+        self,
+        config: pytest.Config,
+        project: Project,
+        scenarios: Mapping[str, Scenario],
+        skipped: Mapping[str, str],
+        selection: str,
+        slowdown: Slowdown | None,
+    ) -> None:
+        """``scenarios``: node id -> scenario; ``skipped``: node id -> why it is not measured."""
         self._config = config
         self._project = project
         self._scenarios = scenarios
+        self._skipped = skipped
+        self._selection = selection
+        self._slowdown = slowdown
         self._measured: Measured | None = None
-        self._judgement: Judgement | None = None
-        self._reports: Sequence[Path] = ()
+        self._judgements: list[tuple[str, Judgement, Policy]] = []
+        self._reports: tuple[Path, ...] = ()
+        self._remembered = ""
         self._begun = False
 
     @classmethod
-    def of(cls, config: pytest.Config, items: Sequence[pytest.Item]) -> "MeasuringSession":
-        """Read the configuration; a mistake in it or in a scenario's signature is a usage error."""
-        option = config.getoption("--harness-config")
+    def of(cls, config: pytest.Config, items: Sequence[pytest.Item], collected: int) -> "MeasuringSession":
+        """Read the configuration; a mistake in it or in a scenario's signature is a usage error.
+
+        ``collected`` is how many scenarios there were before ``items`` were selected.
+        """
+        option, injected = config.getoption("--harness-config"), config.getoption("--harness-inject")
         try:
+            slowdown = None if injected is None else Slowdown.parse(injected)
             project = load(Path(option) if option else find(items[0].path.parent))
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from None
         planned = config.getoption("--harness-rounds")
         scenarios = {item.nodeid: _scenario(item, project, planned) for item in items}
         _refuse_same_names(scenarios)
-        return cls(config, project, scenarios)
+        skipped = {item.nodeid: why for item in items if (why := why_not_run(item))}
+        chosen = selection(config, project, len(items), collected)
+        return cls(config, project, scenarios, skipped, chosen, slowdown)
 
     @property
     def listing(self) -> str:
@@ -85,8 +119,6 @@ class MeasuringSession:
 
     def result(self, item: pytest.Function) -> None:
         """Pass, or raise what the scenario raised in one of its turns."""
-        if hasattr(self._config, "workerinput"):
-            pytest.fail("scenarios are not measured in pytest-xdist workers: run them without -n", pytrace=False)
         if not self._begun:
             self._begun = True
             self._measure()
@@ -96,22 +128,50 @@ class MeasuringSession:
         if error is not None:
             raise error
 
+    def _request(self) -> Request:
+        option = self._config.getoption
+        resume, planned = option("--harness-resume"), option("--harness-rounds")
+        measured = [scenario for node, scenario in self._scenarios.items() if node not in self._skipped]
+        return Request(
+            self._project,
+            sorted(measured, key=lambda scenario: scenario.id),
+            {"before": option("--harness-before"), "after": option("--harness-after")},
+            self._undecided,
+            (planned,) if planned else self._project.configuration.rounds.looks,
+            controls=self._project.configuration.controls.enabled and not option("--harness-no-controls"),
+            slowdown=self._slowdown,
+            seed=option("--harness-seed"),
+            resume=find_session(self._project.reports / "out", resume) if resume else None,
+            skipped={self._scenarios[node].id: why for node, why in self._skipped.items()},
+            selection=self._selection,
+        )
+
+    def _policy(self, before: Run, after: Run) -> Policy:
+        option = self._config.getoption
+        strict, ci = option("--harness-strict"), option("--harness-ci")
+        return policy_of(self._project, (before, after), strict=strict, ci=ci)
+
+    def _undecided(self, before: Run, after: Run, done: int) -> frozenset[str]:
+        """What more rounds could still decide; asked between rounds."""
+        return undecided(without_controls(before), without_controls(after), self._policy(before, after), done)
+
+    def _judge(self, before: Run, after: Run, group: str, report: str) -> None:
+        assert self._measured is not None
+        policy = self._policy(before, after)
+        judgement = judge(before, after, policy)
+        self._judgements.append((group, judgement, policy))
+        self._reports += write_reports(judgement, self._measured.folder, report)
+
     def _measure(self) -> None:
-        project, option = self._project, self._config.getoption
+        project, wanted = self._project, self._config.getoption("--harness-baseline")
         progress = _ProgressPrinter(self._config)
         try:
-            resume = option("--harness-resume")
-            request = Request(
-                project,
-                list(self._scenarios.values()),
-                {"before": option("--harness-before"), "after": option("--harness-after")},
-                seed=option("--harness-seed"),
-                resume=find_session(project.reports / "out", resume) if resume else None,
-            )
-            self._measured, cut_short = measure(request, progress.show)
-            policy = policy_from(project.configuration.gate, strict=option("--harness-strict"))
-            self._judgement = judge(self._measured.before, self._measured.after, policy)
-            self._reports = write_reports(self._judgement, self._measured.folder)
+            baseline = choose(project, wanted) if wanted else None
+            self._measured, cut_short = measure(self._request(), progress.show)
+            before, after = self._measured.before, self._measured.after
+            self._judge(before, after, "gate", "report")
+            if baseline is not None:
+                self._judge(baseline.run, after, f"gate.baseline {baseline.name}", "baseline")
         except HarnessError as error:
             self._stop(error)
         finally:
@@ -120,31 +180,44 @@ class MeasuringSession:
             self._stop(cut_short)
         if cut_short is not None:
             raise cut_short
+        if project.configuration.history.enabled and self._slowdown is None:
+            self._remembered = remember(project)
 
     def _stop(self, error: HarnessError) -> NoReturn:
         pytest.exit(str(error), returncode=int(error.code))
 
     def exit_code(self, pytest_says: int) -> int:
-        """pytest's own code where it is not 0; else the gate's. Scenarios that were selected and not measured, because
-        they were skipped for example, are no pass: 13, also without the gate."""
-        if pytest_says != 0 or self._config.option.collectonly:
+        """pytest's own code where it is not 0; else the gate's, the worse of two. Nothing measured is no pass."""
+        option = self._config.getoption
+        if pytest_says != 0 or option("collectonly"):
             return pytest_says
-        if self._judgement is None:
+        if not self._judgements:
             return int(ExitCode.BASELINE)
-        return 0 if self._config.getoption("--harness-no-gate") else int(self._judgement.gate.exit_code)
+        codes = [ExitCode.OK] if option("--harness-no-gate") else [j.gate.exit_code for _, j, _ in self._judgements]
+        return int(min(codes, key=SEVERITY.index))
+
+    def report_cases(self, session: pytest.Session) -> None:
+        """Have every gated comparison reported as a test case, when a file of test cases is asked for."""
+        if self._config.getoption("xmlpath", None) and not self._config.getoption("--harness-no-gate"):
+            for group, judgement, policy in self._judgements:
+                run_cases(session, gate_items(session, judgement, policy, group))
 
     def summarize(self, reporter: Any) -> None:
-        """The table, and where everything is."""
-        if self._measured is None or self._judgement is None:
+        """The tables, and where everything is."""
+        if self._measured is None or not self._judgements:
             reporter.write_line("before / after: nothing was measured")
             return
         writer = reporter._tw  # noqa: SLF001 - the terminal writer has no public way in
-        reporter.section("before / after")
-        reporter.write(to_terminal(self._judgement, width=writer.fullwidth, color=writer.hasmarkup))
-        reporter.write_line("")
+        for group, judgement, _ in self._judgements:
+            reporter.section(group.replace("gate.baseline", "after / baseline").replace("gate", "before / after"))
+            reporter.write(to_terminal(judgement, width=writer.fullwidth, color=writer.hasmarkup))
+            reporter.write_line("")
         for path in (*self._reports, self._measured.folder / "before.json", self._measured.folder / "after.json"):
             reporter.write_line(str(_relative(path)))
-        reporter.write_line(verdict_line(self._judgement))
+        if self._remembered:
+            reporter.write_line(self._remembered)
+        lengthened = self._slowdown.lengthened if self._slowdown is not None else ()
+        reporter.write_line(verdict_line([judgement for _, judgement, _ in self._judgements], lengthened))
 
 
 def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scenario:
@@ -158,14 +231,15 @@ def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scena
         message = f"{item.nodeid}: a scenario takes `turn` and parametrized values, not {', '.join(sorted(unknown))}"
         raise pytest.UsageError(message)
     name = item.name.removeprefix("test_")
-    rounds = planned or frequency.rounds or project.configuration.rounds.planned
+    own = planned or frequency.rounds
     return Scenario(
         f"{item.path.parent.name}/{name}",
         _contained(item.function),
         arguments,
-        rounds,
+        (own,) if own else project.configuration.rounds.looks,
         frequency.pairs,
         frequency.warmup,
+        frequency.limits,
     )
 
 
@@ -186,7 +260,7 @@ def _contained(function: Callable[..., object]) -> Callable[..., object]:
 
 def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:
     """Two scenarios of one name would be measured as one."""
-    seen: dict[str, str] = {}
+    seen = dict.fromkeys((PLACEBO, SPIKE_IN), "the harness's own control arm")
     for node, scenario in scenarios.items():
         if scenario.id in seen:
             raise pytest.UsageError(f"two scenarios are called {scenario.id}: {seen[scenario.id]} and {node}")

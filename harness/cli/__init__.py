@@ -11,8 +11,10 @@ from harness.errors import ExitCode, HarnessError
 _COMMANDS = {
     "run": "Measure both variants side by side, compare, report.",
     "compare": "Compare two run files, baselines or pytest-benchmark files.",
+    "selftest": "Prove that the gate finds a slowdown, and nothing where there is none.",
     "report": "Write the report of a session again.",
     "baseline": "Keep runs under a name.",
+    "history": "Keep all runs in ClickHouse and look for steps over time.",
     "list": "List the scenarios.",
     "doctor": "Show whether this machine can measure, and how well.",
 }

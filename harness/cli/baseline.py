@@ -1,13 +1,22 @@
 """``harness baseline``: runs kept under a name, as files to be committed."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from harness.baselines import policy_of, run_of
+from harness.cli import show as terminal
 from harness.cli.options import config_option, project_of
+from harness.errors import SEVERITY, ExitCode, HarnessError
 from harness.files import baselines
 from harness.files.runfile import read_run
 from harness.files.sessions import find_session
+from harness.judge.comparison import Comparison
+from harness.judge.gate import cost, counts, objection
+from harness.judge.policy import Policy
+from harness.judgement import judge
 
 
 @click.group("baseline")
@@ -27,6 +36,40 @@ def save(name: str, session: str, *, side: str, replace: bool, config: Path | No
     folder = find_session(project.reports / "out", session)
     path = baselines.save(project.reports / "baselines", name, read_run(folder / f"{side}.json"), replace=replace)
     click.echo(path)
+
+
+@command.command("update")
+@click.argument("name")
+@click.argument("session", default="latest")
+@click.option("--side", type=click.Choice(["before", "after"]), default="after", show_default=True)
+@config_option
+def update(name: str, session: str, *, side: str, config: Path | None) -> None:
+    """Replace the baseline NAME by one side of SESSION, unless something gated got worse or is gone.
+
+    Prints what changes. `baseline save NAME --replace` asks nothing.
+    """
+    project = project_of(config)
+    kept = project.reports / "baselines"
+    run = read_run(find_session(project.reports / "out", session) / f"{side}.json")
+    old, new = run_of(name, "before", kept), replace(run, variant=replace(run.variant, name="after"))
+    policy = policy_of(project, (old, new))
+    judgement = judge(old, new, policy)
+    terminal.show(judgement)
+    refuse_worse(name, judgement.comparisons, policy)
+    click.echo(baselines.save(kept, name, run, replace=True))
+
+
+def refuse_worse(name: str, comparisons: Iterable[Comparison], policy: Policy) -> None:
+    """Raise HarnessError (10, 13) when a comparison with the baseline ``name`` is none that a new one may bring along.
+
+    What is new in it may come along.
+    """
+    against = [(cost(c, policy), c) for c in comparisons if counts(c) and not (c.before is None and c.after)]
+    refused = [(code, objection(c)) for code, c in against if code is not ExitCode.OK]
+    if refused:
+        code, first = min(refused, key=lambda entry: SEVERITY.index(entry[0]))
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise HarnessError(f"baseline {name} not updated: {first}{more}", code)
 
 
 @command.command("list")

@@ -1,16 +1,21 @@
 """``harness compare``: two runs from files, and the gate if it is asked for."""
 
+import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import config_option, run_of
+from harness.baselines import choose, policy_of, run_of
+from harness.cli.options import config_option, project_of
 from harness.cli.show import show
-from harness.configuration.load import find, load
-from harness.configuration.schema import GatePolicy
+from harness.configuration.find import find
 from harness.errors import HarnessError
-from harness.judgement import judge, policy_from, verdict_line
-from harness.report import html, markdown
+from harness.judge.policy import Policy
+from harness.judgement import judge, verdict_line
+
+if TYPE_CHECKING:
+    from harness.configuration.load import Project
 
 
 @click.command("compare")
@@ -25,25 +30,32 @@ from harness.report import html, markdown
 def command(before: str, after: str, *, gate: bool, strict: bool, form: str, config: Path | None) -> int:
     """Compare BEFORE with AFTER: run files, names of baselines, or pytest-benchmark JSON that holds its data.
 
+    BEFORE may be `latest`: the newest baseline measured at HEAD or a commit before it.
+
     Runs of one session are compared pair by pair. Runs of different sessions are not: the machine may have changed
     between them, so only effects beyond that are called (docs/method.md).
     """
-    policy, baselines = _policy_and_baselines(config)
-    runs = run_of(before, "before", baselines), run_of(after, "after", baselines)
-    judgement = judge(*runs, policy_from(policy, strict=strict))
+    project = _project(config)
+    if project is None:
+        runs = run_of(before, "before", None), run_of(after, "after", None)
+        policy = Policy(strict=strict)
+    else:
+        runs = choose(project, before).run, run_of(after, "after", project.reports / "baselines")
+        policy = policy_of(project, runs, strict=strict)
+    judgement = judge(*runs, policy)
     if form == "terminal":
         show(judgement)
-        click.echo(verdict_line(judgement))
+        click.echo(verdict_line([judgement]))
     else:
-        click.echo(markdown.render(judgement.view) if form == "markdown" else html.render(judgement.view))
+        renderer = importlib.import_module(f"harness.report.{form}")
+        click.echo(renderer.render(judgement.view))
     return int(judgement.gate.exit_code) if gate else 0
 
 
-def _policy_and_baselines(config: Path | None) -> tuple[GatePolicy, Path | None]:
-    """The project's, or the defaults where there is no project: two files can be compared anywhere."""
+def _project(config: Path | None) -> "Project | None":
+    """None where there is no project: two files can be compared anywhere."""
     try:
         file = config if config is not None else find(Path.cwd())
     except HarnessError:
-        return GatePolicy(), None
-    project = load(file)
-    return project.configuration.gate, project.reports / "baselines"
+        return None
+    return project_of(file)

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from harness.cli.options import config_option
-from harness.configuration.load import find, load
+from harness.configuration.find import find
+from harness.configuration.load import load
 from harness.errors import ExitCode, HarnessError
 from harness.measure.environment import environment
 
@@ -23,7 +24,12 @@ def command(config: Path | None) -> int:
     here = environment(Path.cwd(), "local")
     for key, value in {**here.stable, **here.volatile}.items():
         click.echo(f"{key:15} {value}")
-    for module, extra in (("chdb", "embedded"), ("clickhouse_connect", "reference"), ("starlette", "reference")):
+    for module, extra in (
+        ("chdb", "embedded"),
+        ("clickhouse_connect", "reference"),
+        ("starlette", "reference"),
+        ("ruptures", "changepoints"),
+    ):
         installed = importlib.util.find_spec(module) is not None
         click.echo(f"{module:15} {'installed' if installed else f'not installed: extra [{extra}]'}")
     click.echo(f"{'noise':15} {noise()}")

@@ -1,18 +1,18 @@
 """Options and arguments that several commands share."""
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from harness.configuration.load import Project, find, load
-from harness.files.baselines import load_baseline
-from harness.files.benchmark_json import load as load_run
-from harness.model import Run, Side
+from harness.configuration.find import find
+
+if TYPE_CHECKING:
+    from harness.configuration.load import Project
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -25,22 +25,14 @@ def config_option(function: _Function) -> _Function:
     return option(function)
 
 
-def project_of(config: Path | None) -> Project:
+def project_of(config: Path | None) -> "Project":
     """The configuration that a command works with."""
-    return load(config if config is not None else find(Path.cwd()))
+    loading = importlib.import_module("harness.configuration.load")  # takes long: only where it is needed
+    project: Project = loading.load(config if config is not None else find(Path.cwd()))
+    return project
 
 
 def run_pytest(arguments: Sequence[str]) -> NoReturn:
     """Become pytest: its exit code is ours, and a signal sent to us reaches it."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", "-p", "harness.plugin", *arguments])  # noqa: S606 - no shell is wanted
-
-
-def run_of(text: str, side: Side, baselines: Path | None) -> Run:
-    """A run by file (ours or pytest-benchmark's) or by a baseline's name in the folder ``baselines``, on ``side``."""
-    path = Path(text)
-    if path.exists() or baselines is None or path.suffix == ".json" or len(path.parts) > 1:
-        run = load_run(path)
-    else:
-        run = load_baseline(baselines, text)
-    return replace(run, variant=replace(run.variant, name=side))

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
+from harness.baselines import policy_of
 from harness.cli.options import config_option, project_of
 from harness.cli.show import show
 from harness.files.sessions import find_session
-from harness.judgement import judge, policy_from, write_reports
+from harness.judgement import judge, write_reports
 from harness.measure.session import finish
 
 
@@ -22,7 +23,7 @@ def command(session: str, config: Path | None) -> int:
     project = project_of(config)
     folder = find_session(project.reports / "out", session)
     before, after = finish(folder)
-    judgement = judge(before, after, policy_from(project.configuration.gate))
+    judgement = judge(before, after, policy_of(project, (before, after)))
     show(judgement)
     for path in write_reports(judgement, folder):
         click.echo(path)

@@ -22,6 +22,13 @@ from harness.cli.options import config_option, project_of, run_pytest
 )
 @click.option("--gate/--no-gate", default=True, help="Whether verdicts decide the exit code (default: they do).")
 @click.option("--strict", is_flag=True, help="An inconclusive gated metric fails too (exit code 11).")
+@click.option("--ci", is_flag=True, help="What is required has to be measured, whatever -k and PATHS select.")
+@click.option(
+    "--baseline", metavar="BASELINE", help="Compare after with this one as well: its name, a run file, or latest."
+)
+@click.option(
+    "--controls/--no-controls", default=True, help="Whether control arms certify the session (default: they do)."
+)
 @config_option
 def command(
     paths: tuple[Path, ...],
@@ -34,6 +41,9 @@ def command(
     *,
     gate: bool,
     strict: bool,
+    ci: bool,
+    controls: bool,
+    baseline: str | None,
     config: Path | None,
 ) -> NoReturn:
     """Measure both variants side by side, compare, report.
@@ -49,8 +59,15 @@ def command(
         ("--harness-rounds", rounds),
         ("--harness-seed", seed),
         ("--harness-resume", resume),
+        ("--harness-baseline", baseline),
     ):
         if value is not None:
             arguments += [name, str(value)]
-    arguments += [flag for flag, on in (("--harness-no-gate", not gate), ("--harness-strict", strict)) if on]
+    flags = {
+        "--harness-no-gate": not gate,
+        "--harness-strict": strict,
+        "--harness-ci": ci,
+        "--harness-no-controls": not controls,
+    }
+    arguments += [flag for flag, on in flags.items() if on]
     run_pytest(arguments)

@@ -1,14 +1,24 @@
-"""Find, read and check a configuration; mistakes become one line each that name file, key, found and allowed."""
+"""Read and check a configuration; mistakes become one line each that name file, key, found and allowed."""
 
 import difflib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from harness.configuration.schema import Configuration, GatePolicy, MetricOverride, Override, Rounds, Service, System
+from harness.configuration.find import read_toml
+from harness.configuration.schema import (
+    Configuration,
+    Controls,
+    GatePolicy,
+    History,
+    MetricOverride,
+    Override,
+    Rounds,
+    Service,
+    System,
+)
 from harness.errors import ExitCode, HarnessError
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -39,41 +49,19 @@ class Project:
         return tuple(self.folder / path for path in self.configuration.scenarios)
 
 
-def find(start: Path) -> Path:
-    """The nearest ``harness.toml``, or ``pyproject.toml`` with a ``[tool.harness]`` table, from ``start`` upwards."""
-    for folder in (start, *start.parents):
-        if (folder / "harness.toml").is_file():
-            return folder / "harness.toml"
-        pyproject = folder / "pyproject.toml"
-        if pyproject.is_file() and "harness" in _toml(pyproject).get("tool", {}):
-            return pyproject
-    message = f"no configuration: neither harness.toml nor pyproject.toml with [tool.harness] in {start} or above"
-    raise HarnessError(message, ExitCode.USAGE)
-
-
 def load(file: Path) -> Project:
     """Read and check the configuration in ``file``; every mistake ends in a HarnessError with exit code 4."""
     file = file.resolve()
-    table = _toml(file)
+    table = read_toml(file)
     if file.name == "pyproject.toml":
         table = table.get("tool", {}).get("harness", {})
     configuration = _checked(Configuration, table, file)
     system, system_file = configuration.system, file
     if isinstance(system, str):
         system_file = (file.parent / system).resolve()
-        system = _checked(System, _toml(system_file), system_file)
+        system = _checked(System, read_toml(system_file), system_file)
     _check_references(system, system_file)
     return Project(file, configuration, system, system_file.parent)
-
-
-def _toml(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as stream:
-            return tomllib.load(stream)
-    except OSError as error:
-        raise HarnessError(f"{file}: cannot be read: {error.strerror}", ExitCode.USAGE) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HarnessError(f"{file}: not valid TOML: {error}", ExitCode.USAGE) from None
 
 
 def _checked(model: type[_Model], table: dict[str, Any], file: Path) -> _Model:
@@ -102,7 +90,7 @@ def _mistake(entry: Any, file: Path) -> str:
 
 
 def _known_keys() -> set[str]:
-    models = (Configuration, System, Service, Override, Rounds, GatePolicy, MetricOverride)
+    models = (Configuration, System, Service, Override, Rounds, Controls, GatePolicy, MetricOverride, History)
     return {name for model in models for name in model.model_fields}
 
 

@@ -1,8 +1,9 @@
 """What a configuration may say. The models are the documentation: every key stands here with its meaning."""
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 
 def _environment_text(value: object) -> object:
@@ -51,6 +52,9 @@ class Service(Table):
     first_answer: HttpPath | None = None
     """A real request; its first 200 ends the start-up."""
     ready_within: Seconds = 30.0
+    engine: HttpPath | None = None
+    """Answers 200 with what the service runs on and its version, as text or a JSON object; runs on another one are not
+    comparable across sessions."""
     settles_within: Annotated[float, Field(ge=0, le=3600)] = 0.0
     """How long to wait for the mark ``settled`` (background work done) after the first answer; 0: do not wait."""
     stop_within: Seconds = 5.0
@@ -67,9 +71,26 @@ class Override(Table):
 class Rounds(Table):
     """How much to measure."""
 
-    planned: Annotated[int, Field(ge=1, le=10_000)] = 14
-    """Rounds of a scenario that does not say its own number. The smallest p-value of 14 paired rounds is 2 * 2^-14:
-    enough to call a change in one of 80 gated metrics at an error budget of 1 %. With 12 rounds it is one of 20."""
+    looks: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(default=(14, 20, 28), min_length=1)
+    """After so many rounds it is looked which scenarios are decided; only the others go on. The first is the least
+    number of rounds, the last the most. A scenario that says its own number has exactly one look, there. The smallest
+    p-value of 14 paired rounds is 2 * 2^-14."""
+    time_limit: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    """Seconds of measuring that no further stretch between two looks may exceed; the first look is always reached."""
+
+    @field_validator("looks")
+    @classmethod
+    def _increasing(cls, looks: tuple[int, ...]) -> tuple[int, ...]:
+        if any(later <= earlier for earlier, later in pairwise(looks)):
+            raise ValueError("each look has to come after more rounds than the one before it")
+        return looks
+
+
+class Controls(Table):
+    """Comparisons whose answer is known, measured beside the others; see docs/method.md."""
+
+    enabled: bool = True
+    """Whether a third stack, a second `before`, is started for them."""
 
 
 class GatePolicy(Table):
@@ -79,18 +100,44 @@ class GatePolicy(Table):
     """Probability that a session without any change raises an alarm; split over the gated metrics."""
     between_sessions: Annotated[float, Field(ge=1, le=100)] = 2.0
     """Factor by which the same work may differ between two sessions on one machine."""
+    ignore_minor: bool = False
+    """True: a regression that is certainly smaller than the metric's smallest effect passes; the report shows it."""
     strict: bool = False
     """True: an inconclusive gated metric fails with its own exit code."""
     allow_missing: tuple[str, ...] = ()
     """Patterns of ``scenario:metric`` that may be missing on one side, such as ``analytics/*:cost``."""
+    required: tuple[str, ...] = ()
+    """Patterns of ``scenario:metric`` of which something has to be measured, such as ``retry/*:answered``."""
 
 
 class MetricOverride(Table):
-    """What a project decides otherwise than the scenario's author; key: a pattern of ``scenario:metric``."""
+    """What a project decides otherwise than the scenario's author; key: a pattern of ``scenario:metric``.
+
+    Of several patterns that match, the first that says something of a key decides it; what the scenario's marker says
+    comes before all of them. A metric with a limit or a budget is gated, unless ``gated = false`` stands beside it.
+    """
 
     floor: Annotated[float, Field(ge=0, lt=10)] | None = None
     smallest_effect: Annotated[float, Field(gt=0, lt=10)] | None = None
     gated: bool | None = None
+    limit: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] | None = None
+    """The largest worsening that the gate tolerates: 0.05 is 5 %, for a rate 5 percentage points."""
+    absolute_limit: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """The same in the base unit: 0.01 tolerates 10 ms more."""
+    budget: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """What ``after`` may be, in the base unit, whatever ``before`` is; at least that, when higher is better."""
+    required: bool | None = None
+    """True: it has to be measured."""
+
+
+class History(Table):
+    """Where all runs are kept in ClickHouse; see docs/history.md."""
+
+    enabled: bool = False
+    """True: `harness run` adds its runs when everything is measured. The commands work in any case."""
+    url: str = ""
+    """``clickhouse://user@host:port/database``, or http or https; empty: embedded, in ``reports/history``. The
+    environment variable HARNESS_HISTORY_URL stands above it: it is the place for an address with a password."""
 
 
 class System(Table):
@@ -112,5 +159,7 @@ class Configuration(Table):
     reports: str = "reports"
     """Where results go: ``out/`` (sessions) and ``baselines/`` below it."""
     rounds: Rounds = Field(default_factory=Rounds)
+    controls: Controls = Field(default_factory=Controls)
     gate: GatePolicy = Field(default_factory=GatePolicy)
     metrics: dict[str, MetricOverride] = Field(default_factory=dict)
+    history: History = Field(default_factory=History)

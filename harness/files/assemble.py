@@ -1,23 +1,27 @@
 """From the records of a journal to the two runs of its session. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
 
 from harness.errors import ExitCode, HarnessError
 from harness.files.journal import JournalContents
 from harness.files.records import (
     End,
+    EngineTold,
     Failed,
     MetricDefined,
+    Noted,
     Predicted,
     Record,
     Resumed,
     RoundDone,
+    RoundDropped,
     SessionStart,
     Traced,
     Value,
 )
-from harness.model import SIDES, Failure, Metric, Run, Sample, State, Variant
+from harness.model import SIDES, Dropped, Environment, Failure, Metric, Run, Sample, State, Unmeasured, Variant
 
 
 def runs_from(contents: JournalContents) -> tuple[Run, Run]:
@@ -29,7 +33,9 @@ def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     """
     start = start_of(contents)
     records, overcome = _without_overcome(contents.records)
-    notes = (*start.notes, *_damage(contents.bad_lines), *overcome)
+    noted = dict.fromkeys(record.text for record in records if isinstance(record, Noted))
+    selected = [f"Not everything was measured, but a selection: {start.selection}."] if start.selection else []
+    notes = (*start.notes, *selected, *_damage(contents.bad_lines), *overcome, *noted)
     before, after = (_run(variant, start, records, notes) for variant in start.variants)
     return before, after
 
@@ -66,8 +72,11 @@ def _damage(bad_lines: Sequence[int]) -> list[str]:
 
 def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes: tuple[str, ...]) -> Run:
     side = variant.name
+    dropped = {r.round: r.why for r in records if isinstance(r, RoundDropped)}
     metrics, conflicts = _definitions(records)
-    series = _series(value for value in records if isinstance(value, Value) and value.side == side)
+    series = _series(
+        value for value in records if isinstance(value, Value) and value.side == side and value.round not in dropped
+    )
     failures = [r.failure for r in records if isinstance(r, Failed) and r.side in (side, None)]
     undefined = [
         Failure(
@@ -84,15 +93,40 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         variant=variant,
         started=start.started,
         seed=start.seed,
-        rounds=len({r.round for r in records if isinstance(r, RoundDone)}),
+        seconds_per_round=_seconds_per_round(records),
+        rounds=len({r.round for r in records if isinstance(r, RoundDone)} - dropped.keys()),
         state=_state(records),
         samples=tuple(values.sample(key[0], metrics[key]) for key, values in series.items() if key in metrics),
         predictions=tuple(predictions),
         traces=tuple(r.trace for r in records if isinstance(r, Traced) and r.side == side),
         failures=(*failures, *conflicts, *undefined),
-        environment=start.environment,
+        environment=_environment(start, [r for r in records if isinstance(r, EngineTold) and r.side == side]),
+        looks=start.looks,
+        own_rounds={name: n for name, n in start.plan.items() if start.looks and n != start.looks[-1]},
+        dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
+        unmeasured=tuple(_unmeasured(start, {scenario for scenario, _ in series})),
+        selection=start.selection,
         notes=notes,
     )
+
+
+def _seconds_per_round(records: Iterable[Record]) -> float | None:
+    told = [record.seconds for record in records if isinstance(record, RoundDone) and record.seconds > 0]
+    return median(told) if told else None
+
+
+def _environment(start: SessionStart, told: Iterable[EngineTold]) -> Environment:
+    engines = {f"engine of {record.service}": record.engine for record in told}
+    return replace(start.environment, stable={**start.environment.stable, **engines})
+
+
+def _unmeasured(start: SessionStart, measured: Collection[str]) -> Iterator[Unmeasured]:
+    """What was skipped, and what was planned but gave no value."""
+    for scenario, why in start.skipped.items():
+        yield Unmeasured(scenario, why)
+    for scenario in start.plan:
+        if scenario not in measured:
+            yield Unmeasured(scenario, "gave no value")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,10 @@ from harness.errors import ExitCode, HarnessError
 from harness.files.atomic import not_saved, sweep_temporaries, write_atomically
 from harness.files.runfile import read_run, run_bytes
 from harness.files.strict_json import shown
-from harness.model import Run
+from harness.model import Run, is_self_test
+
+LATEST = "latest"
+"""Means the newest baseline before a commit, and is no baseline's name."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,78}[a-z0-9])?")
 _SUFFIX = ".json"
@@ -20,6 +23,8 @@ def save(folder: Path, name: str, run: Run, *, replace: bool = False) -> Path:
     complete, has failures or no values; 14 when it cannot be saved.
     """
     path = _path(folder, name)
+    if name == LATEST:
+        raise HarnessError(f"baseline name: {LATEST} means the newest one, choose another", ExitCode.USAGE)
     _check_worthy(name, run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,6 +85,8 @@ def _check_worthy(name: str, run: Run) -> None:
         reason = (
             f"the run has {len(run.failures)} failures, the first in {shown(first.scenario)}: {shown(first.message)}"
         )
+    elif is_self_test(run):
+        reason = "the run was slowed down on purpose"
     elif not run.samples:
         reason = "the run has no values"
     if reason:

@@ -3,15 +3,22 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
+from harness.files.number_lists import NumberList
 from harness.files.runfile import run_from_json
 from harness.files.strict_json import Mismatch, blaming, describe, member, number, parse_object, read_bytes
 from harness.model import Environment, Metric, Run, Sample, Variant
 
 _TIME = Metric("time", "s")
+_MOST_BATCHES = 64
+"""Values measured right after one another are alike, no independent evidence. Many of them are therefore divided into
+batches, each of which counts as one round (after the method of batch means: Law & Kelton, Simulation Modeling and
+Analysis)."""
 _NOTE = (
-    "Imported from a pytest-benchmark file: its rounds ran in one process, so what a restart changes is not in them."
+    "Imported from a pytest-benchmark file: its rounds ran in one process, so what a restart changes is not in them. "
+    f"Of more than {_MOST_BATCHES}, consecutive ones are taken together."
 )
 _NO_DATA = "the values themselves: save with --benchmark-json, or --benchmark-save with --benchmark-save-data"
 
@@ -52,7 +59,7 @@ def _run(document: Mapping[str, object], data: bytes) -> Run:
         variant=Variant("before", origin="pytest-benchmark"),
         started=_started(document.get("datetime")),
         seed=0,
-        rounds=max(len(sample.values) for sample in samples.values()),
+        rounds=max(sample.rounds[-1] + 1 for sample in samples.values()),
         state="complete",
         samples=tuple(samples.values()),
         environment=_environment(document.get("machine_info")),
@@ -73,7 +80,15 @@ def _sample(node: object) -> Sample:
     scenario = member(node, "fullname")
     if not isinstance(scenario, str) or not scenario:
         raise Mismatch(describe(scenario), "a name", "fullname")
-    data = _object(node, "stats").get("data")
+    values = _values(_object(node, "stats").get("data"))
+    return Sample(scenario, _TIME, values, *_batches(len(values)))
+
+
+def _values(data: object) -> tuple[float, ...]:
+    if isinstance(data, NumberList):
+        if min(data.values) > 0:
+            return data.floats()
+        data = data.plain()
     if not isinstance(data, list) or not data:
         raise Mismatch("no data" if data is None else describe(data), _NO_DATA, "stats.data")
     values: list[float] = []
@@ -81,7 +96,15 @@ def _sample(node: object) -> Sample:
         values.extend(map(_seconds, data))
     except Mismatch as mismatch:
         raise mismatch.under(f"[{len(values)}]").under("stats.data") from None
-    return Sample(scenario, _TIME, tuple(values), tuple(range(len(values))), (0,) * len(values))
+    return tuple(values)
+
+
+@lru_cache
+def _batches(count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Rounds and pairs for so many values: at most ``_MOST_BATCHES`` stretches of equal length but for one value."""
+    rounds = tuple(index * min(count, _MOST_BATCHES) // count for index in range(count))
+    starts = {number: index for index, number in reversed(list(enumerate(rounds)))}
+    return rounds, tuple(index - starts[number] for index, number in enumerate(rounds))
 
 
 def _seconds(node: object) -> float:

@@ -10,6 +10,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from harness.files.number_lists import NumberList
 from harness.files.strict_json import MAX_INTEGER, MAX_NUMBER, Mismatch, describe, number, shown
 
 T = TypeVar("T")
@@ -100,6 +101,11 @@ def _sequence(arguments: tuple[Any, ...]) -> Decoder:
     length = None if arguments[-1] is ... else len(arguments)
 
     def read(node: object) -> tuple[Any, ...]:
+        if isinstance(node, NumberList):
+            numbers = {float: node.floats, int: node.integers}.get(arguments[0], lambda: None)()
+            if numbers is not None and length is None:
+                return numbers
+            node = node.plain()
         if not isinstance(node, list) or (length is not None and len(node) != length):
             raise Mismatch(describe(node), "a list" if length is None else f"a list of {length}")
         items: list[Any] = []

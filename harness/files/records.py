@@ -1,7 +1,7 @@
 """What a journal is made of: one record per line, written the moment it is known."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.model import Environment, Failure, Metric, Prediction, Side, State, Trace, Variant
 
@@ -25,7 +25,22 @@ class SessionStart:
     """Scenario -> planned rounds."""
     identity: str
     """Hash of everything that has to agree for a session to be resumed."""
+    looks: tuple[int, ...] = ()
+    """The numbers of rounds after which the session is looked at; the last is the most rounds planned."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Scenario that was asked for and will not be measured -> why."""
+    selection: str = ""
+    """What was selected of all scenarios; empty: all of them."""
     schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTold:
+    """What a service of one variant says that it runs on."""
+
+    side: Side
+    service: str
+    engine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,31 @@ class RoundDone:
     """Everything of this round has been recorded."""
 
     round: int
+    seconds: float = 0.0
+    """What it took, with the restarts of both variants and the control arms. 0: not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDropped:
+    """A round whose values do not count, and why."""
+
+    round: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """After this many rounds that count it was decided which scenarios go on."""
+
+    rounds: int
+    going_on: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A fact learned while measuring that every report has to name."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +134,34 @@ class End:
     state: State
 
 
-Record = SessionStart | MetricDefined | Value | Predicted | Traced | Failed | RoundDone | Resumed | End
+Record = (
+    SessionStart
+    | EngineTold
+    | MetricDefined
+    | Value
+    | Predicted
+    | Traced
+    | Failed
+    | RoundDone
+    | RoundDropped
+    | Looked
+    | Noted
+    | Resumed
+    | End
+)
 
 TYPES: Mapping[str, type[Record]] = {
     "session_start": SessionStart,
+    "engine_told": EngineTold,
     "metric_defined": MetricDefined,
     "value": Value,
     "predicted": Predicted,
     "traced": Traced,
     "failed": Failed,
     "round_done": RoundDone,
+    "round_dropped": RoundDropped,
+    "looked": Looked,
+    "noted": Noted,
     "resumed": Resumed,
     "end": End,
 }

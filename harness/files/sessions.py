@@ -50,6 +50,11 @@ def find_session(out: Path, name: str = LATEST) -> Path:
     return folder.resolve()
 
 
+def list_sessions(out: Path) -> tuple[str, ...]:
+    """The names of the sessions in ``out``, oldest first; none when there is no such folder."""
+    return tuple(sorted(path.name for path in out.iterdir() if _NAME.fullmatch(path.name))) if out.is_dir() else ()
+
+
 def _known(out: Path) -> str:
-    names = sorted(path.name for path in out.iterdir() if _NAME.fullmatch(path.name)) if out.is_dir() else []
+    names = list_sessions(out)
     return f"there are {len(names)}, the newest is {names[-1]}" if names else "there is none yet"

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
-from harness.judge.counts import dispersion
-from harness.judge.evidence import Evidence, margins
+from harness.judge.evidence import Evidence
+from harness.judge.looks import Look
 from harness.judge.obstacles import same_session
-from harness.judge.rates import rule_of_three
 from harness.judge.samples import unmatched
+from harness.judge.spread import Spread
 from harness.judge.wording import describe_change, plural
 from harness.model import SIDES, Run, Sample
+from harness.statistics.counts import dispersion
+from harness.statistics.rates import rule_of_three
 
 
 def caveats_of_runs(scenario: str, runs: tuple[Run, Run]) -> Iterator[str]:
@@ -23,6 +25,13 @@ def caveats_of_runs(scenario: str, runs: tuple[Run, Run]) -> Iterator[str]:
         failures = sum(failure.scenario == scenario for failure in run.failures)
         if failures:
             yield f"the scenario failed {plural(failures, 'time')} in {side}"
+
+
+def caveats_of_look(look: Look) -> Iterator[str]:
+    """Rounds that were measured and do not count."""
+    if look.left_out:
+        counting = plural(len(look.rounds) - look.left_out, "round")
+        yield f"judged at the look after {counting}: {look.left_out} more do not count"
 
 
 def caveats_of_samples(before: Sample, after: Sample, *, paired: bool) -> Iterator[str]:
@@ -50,15 +59,13 @@ def _extreme_shares(before: Sample, after: Sample) -> Iterator[str]:
             yield f"{n} of {n} in {side}: the share may still be down to {100 - bound:.3g} % (95 % sure)"
 
 
-def caveats_of_evidence(evidence: Evidence, before: Sample, after: Sample) -> Iterator[str]:
-    """What happened to the evidence on its way, and whether a real change is too small to matter."""
+def caveats_of_evidence(
+    evidence: Evidence, before: Sample, after: Sample, spread: Spread | None = None
+) -> Iterator[str]:
+    """What happened to the evidence on its way; ``spread`` is what it was widened by, when that was measured."""
     if evidence.slack:
         factor = describe_change(evidence.reported(evidence.slack), "noisy", "relative")
-        yield f"the interval is widened on both sides by what two sessions may differ ({factor})"
+        known = f", as {spread.sessions} sessions here tell" if spread else ""
+        yield f"the interval is widened on both sides by what two sessions may differ ({factor}{known})"
     if before.metric.kind == "count" and (excess := dispersion(before.values, after.values)) > 1:
         yield f"the counts vary {excess:.3g} times as much as independent events would; allowed for"
-    floor, matters = margins(after.metric)
-    low, high = evidence.interval
-    if -matters < low and high < matters and (low > floor or high < -floor):
-        size = describe_change(evidence.reported(matters), after.metric.kind, evidence.scale)
-        yield f"minor: certainly smaller than what matters ({size})"

@@ -1,27 +1,31 @@
 """Two runs in, one comparison for every metric of either out."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.errors import ExitCode, HarnessError
-from harness.judge.caveats import caveats_of_evidence, caveats_of_runs, caveats_of_samples
+from harness.judge import bounds, required
+from harness.judge.caveats import caveats_of_evidence, caveats_of_look, caveats_of_runs, caveats_of_samples
 from harness.judge.comparison import Comparison, Estimate, Verdict
-from harness.judge.counts import never_varies
-from harness.judge.evidence import weigh
-from harness.judge.multiplicity import benjamini_hochberg, bonferroni
+from harness.judge.evidence import EQUIVALENCE, Evidence, weigh
+from harness.judge.looks import Look, reached
 from harness.judge.obstacles import find_obstacle, same_session, why_missing
 from harness.judge.policy import Policy
+from harness.judge.required import Key
 from harness.judge.samples import summarise
-from harness.judge.verdict import detectable, direction, explain_inconclusive, judge
+from harness.judge.verdict import detectable, direction, explain_inconclusive, judge, too_coarse, too_small_to_matter
 from harness.judge.wording import one_line
 from harness.model import Metric, Run, Sample
-
-Key = tuple[str, str]
-"""Scenario and metric."""
+from harness.statistics.counts import never_varies
+from harness.statistics.multiplicity import benjamini_hochberg, bonferroni
+from harness.statistics.tails import smallest_level
 
 EXPLORATORY = 0.05
 """Two-sided level of a metric that is not gated, and the share of false discoveries allowed among all of them."""
 
 _CALLED = (Verdict.REGRESSED, Verdict.IMPROVED)
+_QUANTILE_OF_TWO = "report only: a quantile is compared within one session only"
 _ONE_COUNT = "one value cannot show whether a count varies; at least 2 rounds would decide"
 
 
@@ -31,7 +35,10 @@ class _Frame:
 
     runs: tuple[Run, Run]
     policy: Policy
+    looks: Mapping[str, Look]
+    """Scenario -> the look at which it is judged."""
     gated_alpha: float
+    """Of one test at all looks together."""
 
     @property
     def paired(self) -> bool:
@@ -39,27 +46,46 @@ class _Frame:
         return same_session(*self.runs)
 
 
-def compare_runs(before: Run, after: Run, policy: Policy) -> tuple[Comparison, ...]:
+def compare_runs(before: Run, after: Run, policy: Policy, *, at: int | None = None) -> tuple[Comparison, ...]:
     """Compare every metric that either run has, in the order of first appearance, those of ``before`` first.
 
     Runs of one session are compared pair by pair, others as independent samples with intervals widened by what two
     sessions may differ. All gated metrics share ``policy.error_budget``; the others are called by Benjamini-Hochberg.
-    Raises HarnessError when a run holds the same metric twice.
+    Each scenario is judged at the last look of the session that it has reached; with ``at``, as after so many rounds.
+    Raises HarnessError when a run holds the same metric twice or its looks are no plan.
     """
-    left, right = _by_key(before, "before"), _by_key(after, "after")
-    keys = tuple(dict.fromkeys([*left, *right]))
-    gated = sum(_definition(left.get(key), right.get(key)).gated for key in keys)
-    frame = _Frame((before, after), policy, bonferroni(policy.error_budget, gated))
-    return _only_discoveries(tuple(_compare(frame, key, (left.get(key), right.get(key))) for key in keys))
+    runs = before, after
+    scenarios = dict.fromkeys(sample.scenario for run in runs for sample in run.samples)
+    looks = {scenario: reached(scenario, runs, at) for scenario in scenarios}
+    left, right = _by_key(before, "before", looks), _by_key(after, "after", looks)
+    keys = required.expected(dict.fromkeys([*left, *right]), runs, policy)
+    absent = required.absent(keys, runs, policy)
+    metrics = [_definition(left.get(key), right.get(key)) for key in keys]
+    tests = len(absent) + sum(bounds.tests(metric) for metric in metrics if metric.gated)
+    frame = _Frame(runs, policy, looks, bonferroni(policy.error_budget, tests))
+    compared = _only_discoveries(tuple(_compare(frame, key, (left.get(key), right.get(key))) for key in keys))
+    held = (_held(frame, comparison, left, right) for comparison in compared)
+    return (*required.explain(held, runs, policy), *absent)
 
 
-def _by_key(run: Run, side: str) -> dict[Key, Sample]:
+def _held(
+    frame: _Frame, comparison: Comparison, before: Mapping[Key, Sample], after: Mapping[Key, Sample]
+) -> Comparison:
+    """The comparison with its bounds held against it."""
+    key = (comparison.scenario, comparison.metric.name)
+    look = frame.looks.get(comparison.scenario)
+    level = look.level(frame.gated_alpha) if look else frame.gated_alpha
+    return replace(comparison, bounds=bounds.bounds_of(comparison, before.get(key), after.get(key), level))
+
+
+def _by_key(run: Run, side: str, looks: Mapping[str, Look]) -> dict[Key, Sample]:
+    """The samples of a run, with the rounds that count."""
     samples: dict[Key, Sample] = {}
     for sample in run.samples:
         key = (sample.scenario, sample.metric.name)
         if key in samples:
             raise HarnessError(f"{side}: the run holds {one_line(':'.join(key))} twice", ExitCode.INTEGRITY)
-        samples[key] = sample
+        samples[key] = looks[sample.scenario].counting(sample)
     return samples
 
 
@@ -85,7 +111,7 @@ def _compare(frame: _Frame, key: Key, samples: tuple[Sample | None, Sample | Non
     if obstacle := find_obstacle(frame.runs, before, after):
         return replace(comparison, verdict=obstacle.verdict, reason=obstacle.reason)
     caveats = caveats_of_samples(before, after, paired=frame.paired)
-    comparison = replace(comparison, warnings=(*comparison.warnings, *caveats))
+    comparison = replace(comparison, warnings=(*comparison.warnings, *caveats, *caveats_of_look(frame.looks[key[0]])))
     if comparison.metric.kind == "count":
         if min(len(before.values), len(after.values)) < 2:
             return replace(
@@ -93,6 +119,8 @@ def _compare(frame: _Frame, key: Key, samples: tuple[Sample | None, Sample | Non
             )
         if never_varies(before.values) and never_varies(after.values):
             return _exact(comparison, before, after)
+    if comparison.metric.quantile is not None and not frame.paired:
+        return replace(comparison, verdict=Verdict.INCONCLUSIVE, report_only=True, reason=_QUANTILE_OF_TWO)
     return _weighed(frame, comparison, before, after)
 
 
@@ -107,6 +135,7 @@ def _exact(comparison: Comparison, before: Sample, after: Sample) -> Comparison:
         comparison,
         verdict=direction(change, comparison.metric) if change else Verdict.UNCHANGED,
         effect=Estimate(change, change, change, 1.0),
+        minor=bool(change and old and new) and too_small_to_matter((math.log(new / old),) * 2, comparison.metric),
         scale="relative" if old else "absolute",
         units=min(len(before.values), len(after.values)),
         detectable=step,
@@ -117,29 +146,53 @@ def _exact(comparison: Comparison, before: Sample, after: Sample) -> Comparison:
 def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sample) -> Comparison:
     """Everything with chance in it."""
     metric = comparison.metric
-    alpha = frame.gated_alpha if metric.gated else EXPLORATORY
-    evidence = weigh(before, after, paired=frame.paired, alpha=alpha, between_sessions=frame.policy.between_sessions)
-    verdict = judge(evidence, metric)
+    look = frame.looks[comparison.scenario]
+    alpha = look.level(frame.gated_alpha if metric.gated else EXPLORATORY)
+    inner = look.level(EQUIVALENCE)
+    spread = frame.policy.spreads.get((comparison.scenario, metric.name))
+    between = spread.factor(alpha) if spread else frame.policy.between_sessions
+    evidence = weigh(before, after, paired=frame.paired, alpha=alpha, inner_alpha=inner, between_sessions=between)
+    report_only = metric.gated and metric.quantile is not None and too_coarse(evidence, metric)
+    verdict = Verdict.INCONCLUSIVE if report_only else judge(evidence, metric)
+    reason = ""
+    if verdict is Verdict.INCONCLUSIVE:
+        reason = _why_report_only(evidence) if report_only else ""
+        reason += explain_inconclusive(evidence, metric, look.later, frame.runs[1].seconds_per_round)
     value, low, high = (evidence.reported(change) for change in (evidence.value, *evidence.interval))
     return replace(
         comparison,
         verdict=verdict,
+        minor=verdict in _CALLED and too_small_to_matter(evidence.interval, metric),
+        report_only=report_only,
         effect=Estimate(value, low, high, 1 - alpha),
         scale=evidence.scale,
         units=evidence.units,
         enough=evidence.units >= evidence.fewest,
         p_value=evidence.p_value,
         detectable=detectable(evidence, metric),
-        method=evidence.method if metric.gated else f"{evidence.method}, exploratory",
-        warnings=(*comparison.warnings, *caveats_of_evidence(evidence, before, after)),
-        reason=explain_inconclusive(evidence, metric) if verdict is Verdict.INCONCLUSIVE else "",
+        method=", ".join(filter(None, [evidence.method, look.name, "" if metric.gated else "exploratory"])),
+        warnings=(*comparison.warnings, *caveats_of_evidence(evidence, before, after, spread)),
+        reason=reason,
     )
+
+
+def _why_report_only(evidence: Evidence) -> str:
+    if evidence.alpha < smallest_level():
+        return f"report only: the level of {100 * evidence.alpha:.4g} % cannot be reached by resampling; "
+    return "report only: the interval is not narrower than the smallest effect that matters; "
 
 
 def _only_discoveries(comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:
     """Take back what was called of metrics that are not gated, unless it stands among all of them."""
     family = [c for c in comparisons if not c.metric.gated and c.p_value is not None]
-    rejected = benjamini_hochberg([c.p_value for c in family if c.p_value is not None], EXPLORATORY)
+    rejected = benjamini_hochberg([_at_one_look(c) for c in family], EXPLORATORY)
     chance = {id(c) for c, discovery in zip(family, rejected, strict=True) if not discovery and c.verdict in _CALLED}
     reason = f"beyond the floor by itself, but not among {len(family)} exploratory metrics (Benjamini-Hochberg)"
     return tuple(replace(c, verdict=Verdict.INCONCLUSIVE, reason=reason) if id(c) in chance else c for c in comparisons)
+
+
+def _at_one_look(comparison: Comparison) -> float:
+    """The p-value, made comparable with those of other looks: what is just called there is just called here."""
+    assert comparison.p_value is not None
+    assert comparison.effect is not None
+    return min(1.0, comparison.p_value * EXPLORATORY / (1 - comparison.effect.level))

@@ -42,6 +42,21 @@ class Summary:
 Scale = Literal["relative", "absolute"]
 
 
+BoundState = Literal["kept", "broken", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bound that the project has set on a metric, and whether it holds."""
+
+    name: Literal["limit", "absolute limit", "budget"]
+    value: float
+    """A limit is relative, for a rate absolute; the others are in the base unit of the metric."""
+    interval: tuple[float, float]
+    """What is bounded: by a limit the worsening, positive when worse; by a budget the median or share of ``after``."""
+    state: BoundState
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One metric of one scenario in two runs."""
@@ -67,3 +82,14 @@ class Comparison:
     """Why there is no judgement (missing, incomparable, invalid), or what would decide it (inconclusive)."""
     enough: bool = True
     """False: with so few units no change could be called, whatever its size; the gate does not pass on that."""
+    bounds: tuple[Bound, ...] = ()
+    """The metric's limits and budget, and whether they hold."""
+    minor: bool = False
+    """Improved or regressed, but by less than the smallest effect that matters, as the whole interval says."""
+    report_only: bool = False
+    """The metric is gated, but what was measured is too coarse to let it decide."""
+
+    @property
+    def gated(self) -> bool:
+        """Whether this comparison may decide the exit code."""
+        return self.metric.gated and not self.report_only

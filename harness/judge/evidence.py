@@ -4,12 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from harness.judge import rank_sum, signed_rank
 from harness.judge.comparison import Scale
-from harness.judge.counts import ratio_test
-from harness.judge.rates import ShareTest
-from harness.judge.samples import round_log_ratios, round_logs
+from harness.judge.samples import logs_by_round, round_log_ratios, round_logs
 from harness.model import Metric, Sample
+from harness.statistics import rank_sum, signed_rank
+from harness.statistics.counts import ratio_test
+from harness.statistics.rates import ShareTest
+from harness.statistics.tails import tail_test
 
 EQUIVALENCE = 0.10
 """Two-sided error of the interval that shows "unchanged": 5 % on each side, as in two one-sided tests (Schuirmann,
@@ -40,10 +41,11 @@ class Evidence:
     interval: tuple[float, float]
     """At the level of the test, ``alpha``; widened by ``slack`` on both sides."""
     inner: tuple[float, float]
-    """At the level ``EQUIVALENCE``; widened as well."""
+    """At the level ``inner_alpha``; widened as well."""
     p_value: float
     """Two-sided, against "the change does not exceed floor and slack"."""
     alpha: float
+    inner_alpha: float
     paired: bool
     slack: float
     """How far apart two sessions may lie without any change."""
@@ -68,9 +70,12 @@ def margins(metric: Metric) -> tuple[float, float]:
     return math.log1p(metric.floor), math.log1p(metric.smallest_effect)
 
 
-def weigh(before: Sample, after: Sample, *, paired: bool, alpha: float, between_sessions: float) -> Evidence:
+def weigh(
+    before: Sample, after: Sample, *, paired: bool, alpha: float, inner_alpha: float, between_sessions: float
+) -> Evidence:
     """Weigh two valid samples at the two-sided level ``alpha``, by the procedure that fits their kind.
 
+    ``inner_alpha`` is the two-sided level of the interval that shows "unchanged".
     ``between_sessions`` is the factor by which the same work may differ when they are not ``paired``.
     """
     slack = 0.0 if paired or before.metric.kind == "rate" else math.log(between_sessions)
@@ -79,9 +84,10 @@ def weigh(before: Sample, after: Sample, *, paired: bool, alpha: float, between_
     return Evidence(
         value=test.estimate(),
         interval=_widened(test.interval(alpha), slack),
-        inner=_widened(test.interval(EQUIVALENCE), slack),
+        inner=_widened(test.interval(inner_alpha), slack),
         p_value=test.p_value(floor + slack),
         alpha=alpha,
+        inner_alpha=inner_alpha,
         paired=paired,
         slack=slack,
         units=units,
@@ -104,14 +110,19 @@ def _procedure(before: Sample, after: Sample, *, paired: bool, alpha: float) -> 
             return ShareTest(*hits), fewer, "value", 1, "Fisher exact"
         case "count":
             return ratio_test(before.values, after.values), fewer, "value", 1, "Poisson totals"
+        case "noisy" if paired and before.metric.quantile is not None:
+            old, new = logs_by_round(before, after)
+            tails = tail_test(old, new, before.metric.quantile, alpha)
+            name = f"pooled {100 * before.metric.quantile:.4g} % quantile"
+            return tails, len(old), "round", signed_rank.fewest(alpha), name
         case "noisy" if paired:
             ratios = round_log_ratios(before, after)
             test = signed_rank.signed_rank(ratios)
             return test, len(ratios), "round", signed_rank.fewest(alpha), "paired signed-rank"
         case "noisy":
-            old, new = round_logs(before), round_logs(after)
-            units = min(len(old), len(new))
-            return rank_sum.rank_sum(old, new), units, "round", rank_sum.fewest(alpha), "unpaired rank-sum"
+            logs = round_logs(before), round_logs(after)
+            units = min(map(len, logs))
+            return rank_sum.rank_sum(*logs), units, "round", rank_sum.fewest(alpha), "unpaired rank-sum"
 
 
 def _widened(interval: tuple[float, float], slack: float) -> tuple[float, float]:

@@ -1,13 +1,13 @@
 """The policy that turns verdicts into an exit code."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import SEVERITY, ExitCode
-from harness.judge.comparison import Comparison, Verdict
+from harness.judge.comparison import BoundState, Comparison, Verdict
 from harness.judge.policy import Policy
-from harness.judge.wording import describe_change, one_line, plural
+from harness.judge.wording import describe_bound, describe_change, one_line, plural
 from harness.model import SIDES, Run
 
 _WORST_FIRST = (
@@ -21,6 +21,9 @@ _WORST_FIRST = (
 )
 _JUDGED = frozenset({Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.IMPROVED, Verdict.UNCHANGED})
 
+_WITHOUT_LIMIT: Mapping[Verdict, BoundState] = {Verdict.REGRESSED: "broken", Verdict.INCONCLUSIVE: "undecided"}
+"""What a verdict alone says of a metric that has no limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -28,7 +31,7 @@ class Gate:
 
     exit_code: ExitCode
     compared: int
-    """Gated comparisons that ended in a judgement (improved, regressed, unchanged, inconclusive)."""
+    """Gated comparisons that were judged: improved, regressed, unchanged, inconclusive, or by a budget alone."""
     expected: int
     """Gated comparisons there should have been: "compared N of M"."""
     headline: str
@@ -40,13 +43,12 @@ class Gate:
 def decide(comparisons: Sequence[Comparison], before: Run, after: Run, policy: Policy) -> Gate:
     """Turn the comparisons of two runs into an exit code; the worst reason wins.
 
-    A gated metric that regressed is code 10; one that is missing (unless the policy allows it), incomparable or invalid
-    is 13, and so is having compared nothing, or too little to call any change whatever its size; an inconclusive one is
-    11 under ``policy.strict``. A failure of a scenario in either run is 12; a run that was cut short is 13: what it
-    lacks could have regressed. Metrics that are not gated decide nothing.
+    What each comparison costs is told by ``cost``. Having compared nothing is 13, and so is a run that was cut short:
+    what it lacks could have regressed. A failure of a scenario in either run is 12. Metrics that are not gated decide
+    nothing, but required ones that are missing.
     """
-    gated = [comparison for comparison in comparisons if comparison.metric.gated]
-    compared = sum(comparison.verdict in _JUDGED for comparison in gated)
+    gated = [comparison for comparison in comparisons if counts(comparison)]
+    compared = sum(judged(comparison) for comparison in gated)
     reasons = [*_failures(before, after), *_interruptions(before, after), *_objections(gated, policy)]
     if not compared:
         reasons.append((ExitCode.BASELINE, "nothing was compared"))
@@ -70,26 +72,61 @@ def _headline(gated: Sequence[Comparison], compared: int) -> str:
 
 def _objections(gated: Iterable[Comparison], policy: Policy) -> Iterator[tuple[ExitCode, str]]:
     for comparison in gated:
-        code = _code(comparison, policy)
+        code = cost(comparison, policy)
         if code is not ExitCode.OK:
-            name = one_line(f"{comparison.scenario}:{comparison.metric.name}")
-            yield code, f"{comparison.verdict}: {name} {_detail(comparison)}"
+            yield code, objection(comparison)
 
 
-def _code(comparison: Comparison, policy: Policy) -> ExitCode:
-    match comparison.verdict:
-        case Verdict.REGRESSED:
-            return ExitCode.REGRESSED
-        case Verdict.MISSING if policy.may_be_missing(comparison.scenario, comparison.metric.name):
-            return ExitCode.OK
-        case Verdict.MISSING | Verdict.INCOMPARABLE | Verdict.INVALID:
-            return ExitCode.BASELINE
-        case Verdict.INCONCLUSIVE if not comparison.enough:
-            return ExitCode.BASELINE
-        case Verdict.INCONCLUSIVE if policy.strict:
-            return ExitCode.INCONCLUSIVE
-        case Verdict.INCONCLUSIVE | Verdict.IMPROVED | Verdict.UNCHANGED:
-            return ExitCode.OK
+def objection(comparison: Comparison) -> str:
+    """What is wrong with a comparison, in one line."""
+    name = one_line(f"{comparison.scenario}:{comparison.metric.name}")
+    kept = (describe_bound(bound, comparison.metric) for bound in comparison.bounds if bound.state != "kept")
+    return "; ".join([f"{comparison.verdict}: {name} {_detail(comparison)}", *kept])
+
+
+def counts(comparison: Comparison) -> bool:
+    """Whether the gate looks at this comparison."""
+    return comparison.metric.gated or (comparison.metric.required and comparison.verdict is Verdict.MISSING)
+
+
+def judged(comparison: Comparison) -> bool:
+    """Whether it ended in a judgement: of the change, or of ``after`` alone where there is nothing before it."""
+    return (comparison.verdict in _JUDGED and not comparison.report_only) or _on_budget_alone(comparison)
+
+
+def cost(comparison: Comparison, policy: Policy) -> ExitCode:
+    """The exit code that one comparison asks for.
+
+    Missing (unless the policy allows it), incomparable and invalid are 13, and so is too little to call any change
+    whatever its size. A broken bound is 10, and so is a regression
+    of a metric without a limit; with one, the limit alone decides. What stays undecided is 11 under ``policy.strict``.
+    Of a change that is seen too coarsely only the budget of ``after`` counts.
+    """
+    coarse = comparison.report_only
+    if not judged(comparison) and not coarse:
+        return ExitCode.OK if _excused(comparison, policy) else ExitCode.BASELINE
+    if comparison.verdict is Verdict.INCONCLUSIVE and not comparison.enough and not comparison.bounds and not coarse:
+        return ExitCode.BASELINE
+    states = {bound.state for bound in comparison.bounds if bound.name == "budget" or not coarse}
+    if not coarse and all(bound.name == "budget" for bound in comparison.bounds):
+        ignored = comparison.minor and policy.ignore_minor
+        states.add("kept" if ignored else _WITHOUT_LIMIT.get(comparison.verdict, "kept"))
+    if "broken" in states:
+        return ExitCode.REGRESSED
+    return ExitCode.INCONCLUSIVE if "undecided" in states and policy.strict else ExitCode.OK
+
+
+def _on_budget_alone(comparison: Comparison) -> bool:
+    """Whether only ``after`` was measured, and has a budget: that needs no baseline."""
+    return comparison.verdict is Verdict.MISSING and comparison.before is None and bool(comparison.bounds)
+
+
+def _excused(comparison: Comparison, policy: Policy) -> bool:
+    return (
+        comparison.verdict is Verdict.MISSING
+        and not comparison.metric.required
+        and policy.may_be_missing(comparison.scenario, comparison.metric.name)
+    )
 
 
 def _detail(comparison: Comparison) -> str:

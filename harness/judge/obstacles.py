@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from harness.judge.comparison import Verdict
-from harness.judge.counts import LARGEST
-from harness.judge.samples import round_log_ratios
+from harness.judge.samples import have_pairs
 from harness.judge.wording import one_line
 from harness.model import SIDES, Metric, Run, Sample
+from harness.statistics.counts import LARGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def find_obstacle(runs: tuple[Run, Run], before: Sample, after: Sample) -> Obsta
     for side, sample in zip(SIDES, (before, after), strict=True):
         if complaint := _complaint(sample):
             return Obstacle(Verdict.INVALID, f"{complaint} in {side}")
-    if before.metric.kind == "noisy" and same_session(*runs) and not round_log_ratios(before, after):
+    if before.metric.kind == "noisy" and same_session(*runs) and not have_pairs(before, after):
         return Obstacle(Verdict.MISSING, "no pair was measured in both before and after")
     return None
 
@@ -67,13 +67,18 @@ def _fact(value: str | None) -> str:
 def _differences_of_definition(before: Metric, after: Metric) -> str:
     fields = [
         f"{name}: {one_line(str(getattr(before, name)), 40)} / {one_line(str(getattr(after, name)), 40)}"
-        for name in ("unit", "better", "kind")
+        for name in ("unit", "better", "kind", "quantile")
         if getattr(before, name) != getattr(after, name)
     ]
     return f"the metric is defined differently: {'; '.join(fields)}" if fields else ""
 
 
 def _complaint(sample: Sample) -> str:
+    quantile = sample.metric.quantile
+    if quantile is not None and not (0 < quantile < 1 and sample.metric.kind == "noisy"):
+        return f"the quantile {quantile} is not between 0 and 1 of a noisy metric"
+    if sample.metric.kind == "noisy" and min(sample.values) > 0 and math.isfinite(sum(sample.values)):
+        return ""  # as a rule; the loop below finds what is wrong if anything is
     for value in sample.values:
         if not math.isfinite(value):
             return f"{value} is not a number"

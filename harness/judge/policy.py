@@ -1,9 +1,11 @@
 """What the gate tolerates."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from harness.errors import ExitCode, HarnessError
+from harness.judge.spread import Spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +17,18 @@ class Policy:
     between_sessions: float = 2.0
     """The factor by which the same work may differ between two sessions on one machine (measured: 1.3-1.6 within a
     minute on a calm machine, more under load). Widens the intervals of two runs that were not measured interleaved."""
+    ignore_minor: bool = False
+    """Whether the gate passes a regression that is certainly smaller than the smallest effect that matters."""
     strict: bool = False
     """Whether an undecided gated metric fails the gate."""
     allow_missing: tuple[str, ...] = ()
     """Patterns (``fnmatch``) of ``scenario:metric`` that may be missing from one of the runs."""
+    required: tuple[str, ...] = ()
+    """Patterns of ``scenario:metric`` of which something has to be measured; ``allow_missing`` does not excuse it."""
+    ci: bool = False
+    """Whether ``required`` counts for a session of selected scenarios as well."""
+    spreads: Mapping[tuple[str, str], Spread] = field(default_factory=dict)
+    """Scenario and metric -> how much it varied between sessions on this machine, where that is known."""
 
     def __post_init__(self) -> None:
         if not 0 < self.error_budget < 1:
@@ -32,5 +42,9 @@ class Policy:
 
     def may_be_missing(self, scenario: str, metric: str) -> bool:
         """Whether ``allow_missing`` names this metric."""
-        name = f"{scenario}:{metric}"  # may itself contain brackets, so the plain name has to match as well
-        return any(name == pattern or fnmatchcase(name, pattern) for pattern in self.allow_missing)
+        return any(matches(f"{scenario}:{metric}", pattern) for pattern in self.allow_missing)
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether ``pattern`` (``fnmatch``) means ``name``, which may itself contain brackets."""
+    return name == pattern or fnmatchcase(name, pattern)

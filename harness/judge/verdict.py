@@ -1,12 +1,14 @@
 """From evidence to a verdict, and what to tell when there is none."""
 
 import math
+from collections.abc import Sequence
 
 from harness.judge.comparison import Verdict
-from harness.judge.evidence import EQUIVALENCE, Evidence, margins
-from harness.judge.normal import quantile, two_sided
+from harness.judge.evidence import Evidence, margins
 from harness.judge.wording import describe_change, plural
 from harness.model import Metric
+from harness.statistics.normal import quantile, two_sided
+from harness.units import format_value
 
 _POWER = 0.95
 _FAR = 100
@@ -22,9 +24,19 @@ def judge(evidence: Evidence, metric: Metric) -> Verdict:
     """A change, when the whole interval lies beyond the floor; unchanged, when all of it is too small to matter."""
     if evidence.p_value <= evidence.alpha and _beyond(evidence, metric):
         return direction(evidence.value, metric)
+    return Verdict.UNCHANGED if too_small_to_matter(evidence.inner, metric) else Verdict.INCONCLUSIVE
+
+
+def too_small_to_matter(interval: tuple[float, float], metric: Metric) -> bool:
+    """Whether everything in ``interval``, on the natural scale, is smaller than the smallest effect."""
     _, matters = margins(metric)
-    low, high = evidence.inner
-    return Verdict.UNCHANGED if -matters < low and high < matters else Verdict.INCONCLUSIVE
+    low, high = interval
+    return -matters < low and high < matters
+
+
+def too_coarse(evidence: Evidence, metric: Metric) -> bool:
+    """Whether half the interval is as wide as the smallest effect that matters, or wider."""
+    return _half(evidence.interval, evidence) >= margins(metric)[1]
 
 
 def detectable(evidence: Evidence, metric: Metric) -> float | None:
@@ -42,28 +54,30 @@ def detectable(evidence: Evidence, metric: Metric) -> float | None:
     return None if evidence.scale == "absolute" and change > 1 else change
 
 
-def explain_inconclusive(evidence: Evidence, metric: Metric) -> str:
-    """What is known, what would have been seen, and what would decide."""
+def explain_inconclusive(
+    evidence: Evidence, metric: Metric, later: Sequence[int] = (), seconds_per_round: float | None = None
+) -> str:
+    """What is known, what would have been seen, and what would decide: at the next of ``later`` looks that may do."""
     parts = [_known(evidence, metric)]
     if _beyond(evidence, metric):
         parts.append(f"but the exact test is not convinced (p = {evidence.p_value:.2g})")
     visible = detectable(evidence, metric)
     if visible is not None:
         parts.append(f"a change of {describe_change(visible, metric.kind, evidence.scale)} would have been called")
-    parts.append(_advice(evidence, metric))
+    parts.append(_advice(evidence, metric, later, seconds_per_round))
     return "; ".join(part for part in parts if part)
 
 
 def _known(evidence: Evidence, metric: Metric) -> str:
     """The narrowest interval that is not unbounded on both sides."""
-    for (low, high), alpha in ((evidence.interval, evidence.alpha), (evidence.inner, EQUIVALENCE)):
+    for (low, high), alpha in ((evidence.interval, evidence.alpha), (evidence.inner, evidence.inner_alpha)):
         if math.isfinite(low) or math.isfinite(high):
             ends = (describe_change(evidence.reported(end), metric.kind, evidence.scale) for end in (low, high))
             return f"between {' and '.join(ends)} ({100 * (1 - alpha):.4g} % sure)"
     return ""
 
 
-def _advice(evidence: Evidence, metric: Metric) -> str:
+def _advice(evidence: Evidence, metric: Metric, later: Sequence[int], seconds_per_round: float | None) -> str:
     if evidence.units < evidence.fewest:
         have = plural(evidence.units, evidence.unit)
         return f"{have} cannot show any change within the error budget, it takes at least {evidence.fewest}"
@@ -75,7 +89,11 @@ def _advice(evidence: Evidence, metric: Metric) -> str:
     most = _FAR * evidence.units
     if needed > most:
         return f"more than {plural(most, evidence.unit)} would be needed to decide"
-    return f"about {plural(needed, evidence.unit)} would decide"
+    if evidence.unit == "value":
+        return f"about {plural(needed - evidence.units, 'more value')} would decide"
+    more = next((look for look in later if look >= needed), needed) - evidence.units
+    takes = "" if seconds_per_round is None else f" (≈ {format_value(more * seconds_per_round, 's')})"
+    return f"about {plural(more, 'more round')}{takes} would decide"
 
 
 def needed_units(evidence: Evidence, metric: Metric) -> int | None:

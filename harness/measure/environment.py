@@ -2,12 +2,12 @@
 
 import os
 import platform
-import subprocess
 from pathlib import Path
 
 import psutil
 
 import harness
+from harness.git import commit_of
 from harness.model import Environment
 
 
@@ -19,13 +19,14 @@ def environment(folder: Path, stack: str) -> Environment:
         "machine": platform.machine(),
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
     }
     volatile = {
         "kernel": platform.release(),
-        "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
+        "governor": _governor() or "not told",
         "load at start": " ".join(f"{load:.2f}" for load in os.getloadavg()),
-        "commit": _commit(folder),
+        "commit": commit_of(folder),
         "harness": harness.__version__,
     }
     return Environment(stable, volatile)
@@ -41,19 +42,9 @@ def _processor() -> str:
     return next(names, platform.processor() or "unknown")
 
 
-def _commit(folder: Path) -> str:
-    """The commit checked out around ``folder``, marked when files differ from it; "none" outside a repository."""
-    head = _git(folder, "rev-parse", "--short=12", "HEAD")
-    if not head:
-        return "none"
-    return f"{head} with changes" if _git(folder, "status", "--porcelain") else head
-
-
-def _git(folder: Path, *arguments: str) -> str:
+def _governor() -> str:
+    """How the first processor's frequency is steered; empty where it is not told, as on virtual machines."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text("ascii", "replace").strip()
+    except OSError:
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

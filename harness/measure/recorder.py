@@ -4,15 +4,21 @@ import fnmatch
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from harness.configuration.schema import MetricOverride
 from harness.files.journal import Journal
 from harness.files.records import MetricDefined, Predicted, Record, Value
 from harness.model import Metric, Side
 
+_BOUNDS = {"limit", "absolute_limit", "budget"}
+
 
 class Recorder:
-    """Checks values and writes them; defines each metric once, with the project's overrides applied."""
+    """Checks values and writes them; defines each metric once, with the project's overrides applied.
+
+    Of the overrides that match a metric, the first that says something of a key decides it.
+    """
 
     def __init__(self, journal: Journal, overrides: Mapping[str, MetricOverride]) -> None:
         self._journal = journal
@@ -43,17 +49,24 @@ class Recorder:
 
     def _define(self, scenario: str, metric: Metric) -> None:
         known = self._defined.get((scenario, metric.name))
+        q = metric.quantile
+        if q is not None and not (0 < q < 1 and metric.kind == "noisy"):
+            raise ValueError(f"{scenario}: {metric.name}: quantile {q!r} is not between 0 and 1 of a noisy metric")
         if known is None:
             self._defined[scenario, metric.name] = metric
-            self.write(MetricDefined(scenario, self._overridden(scenario, metric)))
+            self.write(MetricDefined(scenario, self.overridden(scenario, metric)))
         elif known != metric:
             raise ValueError(f"{scenario}: two different metrics are called {metric.name!r}")
 
-    def _overridden(self, scenario: str, metric: Metric) -> Metric:
+    def overridden(self, scenario: str, metric: Metric) -> Metric:
+        """``metric`` of ``scenario`` as it is judged, with what the project decides of it."""
+        decided: dict[str, Any] = {}
         for pattern, override in self._overrides.items():
             if fnmatch.fnmatchcase(f"{scenario}:{metric.name}", pattern):
-                metric = replace(metric, **override.model_dump(exclude_none=True))
-        return metric
+                decided = override.model_dump(exclude_none=True) | decided
+        if decided.keys() & _BOUNDS:
+            decided.setdefault("gated", True)
+        return replace(metric, **decided)
 
 
 def _problem(metric: Metric, value: float) -> str:

@@ -1,32 +1,37 @@
 """One measuring session: a folder, a journal, two stacks, their rounds - and run files at the end, however it ends."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.configuration.load import Project
 from harness.configuration.placeholders import fill
+from harness.configuration.schema import MetricOverride
 from harness.errors import ExitCode, HarnessError
 from harness.files.assemble import runs_from, start_of
 from harness.files.journal import Journal, JournalContents, read_journal
-from harness.files.records import End, Failed, Resumed, RoundDone, SessionStart, Value
+from harness.files.records import End, Failed, Looked, Resumed, RoundDone, RoundDropped, SessionStart, Value
 from harness.files.runfile import write_run
 from harness.files.sessions import new_session_folder
 from harness.masking import redact
+from harness.measure.controls import ControlArms, workload
 from harness.measure.environment import environment
 from harness.measure.recorder import Recorder
-from harness.measure.rounds import Progress, Rounds, Scenario
+from harness.measure.rounds import Progress, Rounds, Stopping
+from harness.measure.scenario import Scenario
 from harness.measure.signals import interruptible
+from harness.measure.slowdown import Slowdown
 from harness.measure.stack import LocalStack
 from harness.measure.startup import RESOLUTION
 from harness.measure.watchdog import Watchdog
-from harness.model import SIDES, Failure, Run, Side, State, Variant
+from harness.model import INJECTED, SIDES, Failure, Run, Side, State, Variant
 
 JOURNAL = "journal.jsonl"
 LOGS = "logs"
@@ -40,10 +45,31 @@ class Request:
     scenarios: Sequence[Scenario]
     origins: Mapping[Side, str]
     """Which variant of the configuration stands on each side; the same on both for an A/A run."""
+    undecided: Callable[[Run, Run, int], Collection[str]]
+    """After so many rounds: the scenarios whose verdict more rounds could still change. Pure."""
+    looks: tuple[int, ...]
+    """The looks of the scenarios that have no number of rounds of their own."""
+    controls: bool = True
+    """Whether the control arms are measured too."""
+    slowdown: Slowdown | None = None
+    """For a self-test: slows `after` down."""
     seed: int | None = None
     """None: drawn, and written down."""
     resume: Path | None = None
     """The folder of a session that was cut short, to be finished."""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    """Scenario that was asked for and is not measured -> why."""
+    selection: str = ""
+    """What was selected of all scenarios; empty: all of them."""
+
+    def overrides(self) -> Mapping[str, MetricOverride]:
+        """Pattern of ``scenario:metric`` -> what is decided of it: by the scenarios' markers, then by the project."""
+        own = {
+            f"{glob.escape(scenario.id)}:{metric}": override
+            for scenario in self.scenarios
+            for metric, override in scenario.limits.items()
+        }
+        return own | {p: o for p, o in self.project.configuration.metrics.items() if p not in own}
 
 
 @dataclass(slots=True)
@@ -66,6 +92,7 @@ class _Beginning:
     seed: int
     first_round: int = 0
     rounds_done: int = 0
+    looked: Looked | None = None
 
 
 def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measured, BaseException | None]:
@@ -75,18 +102,16 @@ def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measure
         watchdog = cleanup.enter_context(Watchdog())
         data = Path(tempfile.mkdtemp(prefix="harness-"))
         watchdog.folder(str(data))
-        stacks = _stacks(request, data, watchdog)
-        beginning = _begin(request, [stacks[side].variant for side in SIDES])
-        for stack in stacks.values():
+        stacks = _Stacks.of(request, data, watchdog)
+        beginning = _begin(request, [stacks.sides[side].variant for side in SIDES])
+        for stack in stacks.all:
             stack.logs = beginning.folder / LOGS
         journal = cleanup.enter_context(beginning.journal)
-        rounds = Rounds(
-            stacks, request.scenarios, Recorder(journal, request.project.configuration.metrics), beginning.seed, tell
-        )
+        rounds = _rounds(request, stacks, beginning, tell)
         cut_short: BaseException | None = None
         try:
-            with interruptible(), _running(stacks.values()):
-                rounds.run(beginning.first_round, beginning.rounds_done)
+            with interruptible(), _running(stacks.all):
+                rounds.run(beginning.first_round, beginning.rounds_done, beginning.looked)
         except (KeyboardInterrupt, HarnessError) as error:
             cut_short = error
         _end(journal, cut_short)
@@ -102,12 +127,43 @@ def finish(folder: Path) -> tuple[Run, Run]:
     return runs
 
 
-def _stacks(request: Request, data: Path, watchdog: Watchdog) -> dict[Side, LocalStack]:
-    secret = secrets.token_urlsafe(18)
-    return {
-        side: LocalStack(request.project, side, request.origins[side], folder=data, secret=secret, watchdog=watchdog)
-        for side in SIDES
-    }
+@dataclass(frozen=True, slots=True)
+class _Stacks:
+    """The stacks of a session: of both variants, and the second `before` of the control arms."""
+
+    sides: Mapping[Side, LocalStack]
+    arms: ControlArms | None
+    all: tuple[LocalStack, ...]
+
+    @classmethod
+    def of(cls, request: Request, data: Path, watchdog: Watchdog) -> "_Stacks":
+        project, secret = request.project, secrets.token_urlsafe(18)
+
+        def stack(side: Side, origin: str, label: str) -> LocalStack:
+            return LocalStack(project, side, origin, label=label, folder=data, secret=secret, watchdog=watchdog)
+
+        sides = {side: stack(side, request.origins[side], side) for side in SIDES}
+        work = workload(project.system, project.file) if request.controls else None
+        if work is None:
+            return cls(sides, None, tuple(sides.values()))
+        control = stack("after", request.origins["before"], "control")
+        return cls(sides, ControlArms(control, work), (*sides.values(), control))
+
+
+def _rounds(request: Request, stacks: _Stacks, beginning: _Beginning, tell: Callable[[Progress], None]) -> Rounds:
+    def still_open(done: int) -> Collection[str]:
+        return request.undecided(*runs_from(read_journal(beginning.folder / JOURNAL)), done)
+
+    return Rounds(
+        stacks.sides,
+        request.scenarios,
+        Recorder(beginning.journal, request.overrides()),
+        beginning.seed,
+        tell,
+        Stopping(still_open, request.project.configuration.rounds.time_limit),
+        arms=stacks.arms,
+        slowdown=request.slowdown,
+    )
 
 
 @contextlib.contextmanager
@@ -140,9 +196,12 @@ def _begin(request: Request, variants: list[Variant]) -> _Beginning:
         seed=seed,
         variants=(variants[0], variants[1]),
         environment=environment(request.project.folder, "local"),
-        notes=_notes(request.project, variants),
+        notes=(*_notes(request.project, variants), *_injected(request.slowdown)),
+        looks=request.looks,
         plan={scenario.id: scenario.rounds for scenario in request.scenarios},
         identity=_identity(request, variants),
+        skipped=request.skipped,
+        selection=request.selection,
     )
     journal.write(start)
     journal.sync()
@@ -159,9 +218,10 @@ def _resumed(folder: Path, identity: str) -> _Beginning:
         raise HarnessError(f"{folder}: is complete, there is nothing to resume", ExitCode.USAGE)
     journal = Journal.reopen(folder / JOURNAL)
     journal.write(Resumed(_now()))
-    rounds = [record.round for record in contents.records if isinstance(record, Value | RoundDone)]
+    rounds = [record.round for record in contents.records if isinstance(record, Value | RoundDone | RoundDropped)]
     done = sum(isinstance(record, RoundDone) for record in contents.records)
-    return _Beginning(folder, journal, start.seed, max(rounds, default=-1) + 1, done)
+    looked = [record for record in contents.records if isinstance(record, Looked)]
+    return _Beginning(folder, journal, start.seed, max(rounds, default=-1) + 1, done, looked[-1] if looked else None)
 
 
 def _last_state(contents: JournalContents) -> State | None:
@@ -171,9 +231,14 @@ def _last_state(contents: JournalContents) -> State | None:
 
 def _identity(request: Request, variants: Sequence[Variant]) -> str:
     """What has to be the same for a session to be resumed, as a hash."""
-    scenarios = [(s.id, s.rounds, s.pairs, s.warmup) for s in request.scenarios]
-    text = json.dumps([[asdict(variant) for variant in variants], sorted(scenarios)], sort_keys=True)
+    scenarios = [(s.id, s.looks, s.pairs, s.warmup) for s in request.scenarios]
+    sides = [asdict(variant) for variant in variants]
+    text = json.dumps([sides, request.controls, *_injected(request.slowdown), sorted(scenarios)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _injected(slowdown: Slowdown | None) -> tuple[str, ...]:
+    return () if slowdown is None else (f"{INJECTED}every timed block of after was lengthened by {slowdown.size}.",)
 
 
 def _notes(project: Project, variants: Sequence[Variant]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from harness.configuration.placeholders import fill
 from harness.configuration.schema import Override, Service
 from harness.errors import ExitCode, HarnessError
 from harness.masking import mask
+from harness.measure.engine import engine
 from harness.measure.http import Client
 from harness.measure.process import ServiceProcess
 from harness.measure.startup import Startup, watch
@@ -70,6 +71,10 @@ class Stack(Protocol):
         """A running service; a HarnessError when there is none of that name."""
         ...
 
+    def engines(self) -> Mapping[str, str]:
+        """Running service -> what it says that it runs on, for those that say so."""
+        ...
+
     def check_alive(self) -> None:
         """Raise a HarnessError naming the cause if a service has ended."""
         ...
@@ -79,12 +84,21 @@ class LocalStack:
     """Services as processes of this machine."""
 
     def __init__(
-        self, project: Project, side: Side, origin: str, *, folder: Path, secret: str, watchdog: Watchdog
+        self,
+        project: Project,
+        side: Side,
+        origin: str,
+        *,
+        folder: Path,
+        secret: str,
+        watchdog: Watchdog,
+        label: str = "",
     ) -> None:
         """``folder`` holds the services' data and, unless ``logs`` is set before they start, their output; ``secret``
-        fills ``{secret}``."""
+        fills ``{secret}``; ``label`` tells this stack's files from those of others, in place of ``side``."""
         self._project, self._watchdog = project, watchdog
-        self._folder = folder / side
+        self._label = label or side
+        self._folder = folder / self._label
         self.logs = folder
         self._services = _with_overrides(project, origin)
         self._order = start_order(project.system, project.file)
@@ -122,6 +136,11 @@ class LocalStack:
             raise HarnessError(f"no running service {name!r}; there are {', '.join(sorted(self._running)) or 'none'}")
         return self._running[name]
 
+    def engines(self) -> Mapping[str, str]:
+        """What each running service with a path ``engine`` answers there; a HarnessError when it answers no 200."""
+        paths = {name: self._services[name].engine for name in self._running}
+        return {name: engine(self._running[name], path) for name, path in paths.items() if path is not None}
+
     def check_alive(self) -> None:
         """Raise a HarnessError naming the cause if a service has ended."""
         for service in self._running.values():
@@ -146,7 +165,7 @@ class LocalStack:
             [fill(word, values, f"{where}.command") for word in service.command],
             folder=self._project.system_folder / service.directory,
             settings=settings,
-            log=self.logs / f"{self.variant.name}-{name}.log",
+            log=self.logs / f"{self._label}-{name}.log",
             watchdog=self._watchdog,
         )
         running = self._running[name] = RunningService(name, process, int(values["port"]), settings)

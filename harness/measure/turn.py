@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from harness.files.records import Predicted, Record, Traced, Value
 from harness.measure.recorder import Recorder
+from harness.measure.slowdown import Slowdown
 from harness.measure.stack import RunningService, Stack
 from harness.measure.startup import Startup
 from harness.model import Mark, Metric, Prediction, Side, Trace, Variant
@@ -52,6 +53,8 @@ class Turn:
     recorder: Recorder
     memory: Memory
     clock: Clock = time.monotonic
+    slowdown: Slowdown | None = None
+    """For a self-test: lengthens the timed blocks of `after`."""
     _records: list[Record] = field(default_factory=list)
 
     @property
@@ -84,6 +87,9 @@ class Turn:
         used = service.cpu_seconds() if service else None
         start = self.clock()
         yield timing
+        if self.slowdown is not None and self.side == "after":
+            judged = self.recorder.overridden(self.scenario, metric)
+            self.slowdown.apply(self.scenario, judged, self.clock() - start, self.clock)
         timing.seconds = self.clock() - start
         used_after = service.cpu_seconds() if service else None
         self.record(metric, timing.seconds)

@@ -6,7 +6,7 @@ from harness.judge.comparison import Verdict
 from harness.report import wording
 from harness.report.bar import bar
 from harness.report.escape import markdown
-from harness.report.view import Difference, Expected, ReportView, Row
+from harness.report.view import Difference, Expected, ReportView, Row, shared_warnings
 
 COMMENT_LIMIT = 65_536
 """Characters that fit into a comment on GitHub."""
@@ -71,6 +71,7 @@ def _head(view: ReportView) -> str:
     others = f" · {view.others}" if view.others else ""
     lines = [f"### {markdown(view.headline)}{others}", "", f"**{markdown(view.title)}** · {facts}", ""]
     lines += [line for note in view.notes for line in (f"> **Note:** {markdown(note)}", "")]
+    lines += [f"_{markdown(view.controls)}_", ""] if view.controls else []
     lines.append(f"**Gate:** {markdown(view.gate)}")
     lines += [f"- why: {markdown(reason)}" for reason in view.gate_reasons]
     return "\n".join(lines) + "\n"
@@ -98,7 +99,7 @@ def _row(row: Row) -> list[str]:
     gated = "" if row.gated else " (not gated)"
     texts = (row.before.median, row.after.median, row.change)
     return [
-        f"{_MARKS[row.verdict]} {row.verdict}", markdown(row.scenario), markdown(row.name) + gated,
+        f"{_MARKS[row.verdict]} {row.word}", markdown(row.scenario), markdown(row.name) + gated,
         *map(markdown, texts), drawn, row.units, markdown(row.rule), markdown(row.p_value), markdown(row.detectable),
     ]  # fmt: skip
 
@@ -106,7 +107,7 @@ def _row(row: Row) -> list[str]:
 def _remarks(rows: Sequence[Row]) -> str:
     said = [row for row in rows if row.verdict is not Verdict.UNCHANGED]
     lines = [f"- {_MARKS[row.verdict]} {markdown(row.label)}: {markdown(row.sentence)}" for row in said]
-    lines += [f"- ⚠️ {markdown(row.label)}: {markdown(warning)}" for row in rows for warning in row.warnings]
+    lines += [f"- ⚠️ {markdown(labels)}: {markdown(warning)}" for labels, warning in shared_warnings(rows)]
     return _section("In words", "\n".join(lines) + "\n") if lines else ""
 
 

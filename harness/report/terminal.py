@@ -14,7 +14,7 @@ from harness.errors import ExitCode
 from harness.judge.comparison import Verdict
 from harness.report.bar import WIDTH, bar
 from harness.report.escape import log_lines, terminal
-from harness.report.view import ReportView, Row
+from harness.report.view import ReportView, Row, shared_warnings
 
 _STYLES = {
     Verdict.REGRESSED: "bold red",
@@ -67,7 +67,7 @@ def _identity(view: ReportView) -> Text:
 
 
 def _verdict(row: Row) -> Text:
-    return Text(f"{row.symbol} {row.verdict}", style=_STYLES[row.verdict])
+    return Text(f"{row.symbol} {row.word}", style=_STYLES[row.verdict])
 
 
 def _table(view: ReportView, width: int) -> Table:
@@ -132,9 +132,9 @@ def _remarks(view: ReportView) -> Iterator[Table]:
     """What is to be said about gated rows; how much more the written report says."""
     for row in view.rows:
         if row.gated and row.reason:
-            yield _entry(f"{row.symbol} {row.verdict}", f"{row.label}: {row.reason}", _STYLES[row.verdict])
-        for warning in row.warnings if row.gated else ():
-            yield _entry("⚠ warning", f"{row.label}: {warning}", "yellow")
+            yield _entry(f"{row.symbol} {row.word}", f"{row.label}: {row.reason}", _STYLES[row.verdict])
+    for labels, warning in shared_warnings(row for row in view.rows if row.gated):
+        yield _entry("⚠ warning", f"{labels}: {warning}", "yellow")
     off = sum(expected.agrees is False for row in view.rows for expected in row.expected)
     if off:
         yield _entry("⚠ predictions", f"{off} not met by what was measured: see the report", "yellow")
@@ -152,8 +152,10 @@ def _settings(view: ReportView) -> Iterable[Table]:
     return (_entry("setting", f"{s.where} {s.name}: {s.before} → {s.after}", "dim") for s in view.settings)
 
 
-def _gate(view: ReportView) -> Iterator[Table]:
+def _gate(view: ReportView) -> Iterator[Table | Text]:
     style = "bold green" if view.exit_code is ExitCode.OK else "bold red"
     for reason in view.gate_reasons:
         yield _entry("  because", reason, "dim")
+    if view.controls:
+        yield _text(view.controls, "dim")
     yield _entry("gate:", view.gate, style)

@@ -1,17 +1,21 @@
 """The view model: everything a report says, ready-formatted. Renderers only lay it out and escape it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ExitCode
 from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdict
 from harness.judge.gate import Gate
+from harness.judge.wording import describe_bound, describe_rule
 from harness.masking import mask, redact
 from harness.model import SIDES, Metric, Run, Sample, Side
 from harness.report import wording
 from harness.report.escape import shorten
 from harness.report.pictures import Startup, Timeline, startups, timelines
+
+_NAMED = 2
+"""So many metrics that share a warning are all named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Row:
     """One comparison. The strings are for people; ``metric``, ``effect``, ``scale`` and the values are for pictures."""
 
     verdict: Verdict
+    minor: bool
     scenario: str
     name: str
     about: str
@@ -54,6 +59,8 @@ class Row:
     meaning: str
     floor: str
     smallest_effect: str
+    bounds: str
+    """Limits and budget, empty when none is set."""
     units: str
     p_value: str
     detectable: str
@@ -72,17 +79,23 @@ class Row:
         return wording.SYMBOLS[self.verdict]
 
     @property
+    def word(self) -> str:
+        """The verdict as it is said: ``regressed``, ``regressed (minor)``."""
+        return wording.verdict(self.verdict, minor=self.minor)
+
+    @property
     def label(self) -> str:
         """Scenario and metric."""
         return f"{self.scenario} · {self.name}"
 
     @property
     def rule(self) -> str:
-        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5``; of an
-        exact count any difference decides."""
+        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5`` (of an
+        exact count any difference decides); and the bounds that the project has set."""
+        sizes = "/".join(size.partition(" ")[0] for size in (self.floor, self.smallest_effect))
         if self.effect is not None and self.effect.level == 1:
-            return "exact"
-        return "/".join(size.partition(" ")[0] for size in (self.floor, self.smallest_effect))
+            sizes = "exact"
+        return f"{sizes}, {self.bounds}" if self.bounds else sizes
 
     @property
     def on_axis(self) -> bool:
@@ -132,6 +145,8 @@ class ReportView:
     """How many comparisons that decide nothing stand below them; empty when none do."""
     counts: tuple[tuple[Verdict, int], ...]
     exit_code: ExitCode
+    controls: str
+    """What the control arms say of the session; empty where there is no one session."""
     gate: str
     gate_reasons: tuple[str, ...]
     notes: tuple[str, ...]
@@ -144,7 +159,9 @@ class ReportView:
     timelines: tuple[Timeline, ...]
 
 
-def build_view(before: Run, after: Run, comparisons: Sequence[Comparison], gate: Gate) -> ReportView:
+def build_view(
+    before: Run, after: Run, comparisons: Sequence[Comparison], gate: Gate, controls: str = ""
+) -> ReportView:
     """Everything that a report of these comparisons says: gated rows first, each kind sorted worst first."""
     rows = tuple(_row(comparison, before, after) for comparison in sorted(comparisons, key=_order))
     counts = _counts(row for row in rows if row.gated)
@@ -156,6 +173,7 @@ def build_view(before: Run, after: Run, comparisons: Sequence[Comparison], gate:
         others=f"{others} more shown, not gated" if others else "",
         counts=counts,
         exit_code=gate.exit_code,
+        controls=_line(controls),
         gate=_gate(gate),
         gate_reasons=tuple(map(_line, gate.reasons)),
         notes=_notes(before, after),
@@ -173,6 +191,17 @@ def build_view(before: Run, after: Run, comparisons: Sequence[Comparison], gate:
     )
 
 
+def shared_warnings(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+    """Every warning once, after the rows it is about: all of a few, else the first and how many more."""
+    labels: dict[str, list[str]] = {}
+    for row in rows:
+        for warning in row.warnings:
+            labels.setdefault(warning, []).append(row.label)
+    for warning, about in labels.items():
+        few = len(about) <= _NAMED
+        yield ", ".join(about) if few else f"{about[0]} … and {len(about) - 1} more metrics", warning
+
+
 def _line(text: str) -> str:
     """A sentence that may quote the system under test."""
     return shorten(redact(text), 600)
@@ -182,7 +211,7 @@ _RANK = {verdict: rank for rank, verdict in enumerate(wording.SYMBOLS)}
 
 
 def _order(comparison: Comparison) -> tuple[bool, int, str, str]:
-    return (not comparison.metric.gated, _RANK[comparison.verdict], comparison.scenario, comparison.metric.name)
+    return (not comparison.gated, _RANK[comparison.verdict], comparison.scenario, comparison.metric.name)
 
 
 def _counts(rows: Iterable[Row]) -> tuple[tuple[Verdict, int], ...]:
@@ -203,28 +232,34 @@ def _row(comparison: Comparison, before: Run, after: Run) -> Row:
     detectable = comparison.detectable
     return Row(
         verdict=comparison.verdict,
+        minor=comparison.minor,
         scenario=shorten(comparison.scenario),
         name=shorten(metric.name),
         about=_line(metric.about),
-        gated=metric.gated,
+        gated=comparison.gated,
         before=_sided(comparison, before),
         after=_sided(comparison, after),
         change=wording.estimate(effect, metric, scale) if effect else "–",
         meaning=shorten(wording.meaning(comparison), 200),
         floor=floor,
         smallest_effect=smallest_effect,
+        bounds=shorten(describe_rule(metric)),
         units=str(comparison.units) if comparison.units else "–",
         p_value=wording.probability(comparison.p_value),
         detectable="–" if detectable is None else wording.change(detectable, metric, scale),
         level=wording.level(effect.level) if effect else "–",
         method=shorten(comparison.method),
         expected=tuple(e for run in (before, after) if (e := _expected(comparison, run))),
-        warnings=tuple(map(_line, comparison.warnings)),
+        warnings=tuple(map(_line, (*comparison.warnings, *_not_kept(comparison)))),
         reason=_line(comparison.reason),
         metric=metric,
         effect=effect,
         scale=scale,
     )
+
+
+def _not_kept(comparison: Comparison) -> Iterator[str]:
+    return (describe_bound(bound, comparison.metric) for bound in comparison.bounds if bound.state != "kept")
 
 
 def _sided(comparison: Comparison, run: Run) -> Sided:
@@ -284,12 +319,22 @@ def _notes(before: Run, after: Run) -> tuple[str, ...]:
     notes = [f"The run {run.variant.name} was interrupted: it is incomplete." for run in (before, after) if _cut(run)]
     if _same_variant(before, after):
         notes.append("A/A: both sides are the same variant, so every change called here is a false alarm.")
+    notes += _left_out(before, after)
     if before.session != after.session:
         notes.append("The runs come from two sessions: they were not measured side by side.")
     for note in dict.fromkeys((*before.notes, *after.notes)):
         sides = [run.variant.name for run in (before, after) if note in run.notes]
         notes.append(_line(note if len(sides) == len(SIDES) else f"{sides[0]} only: {note}"))
     return tuple(notes)
+
+
+def _left_out(before: Run, after: Run) -> list[str]:
+    """How many rounds were repeated, and why."""
+    dropped = dict.fromkeys((*before.dropped, *after.dropped))
+    if not dropped:
+        return []
+    causes = _line("; ".join(f"round {round_.round}: {round_.why}" for round_ in dropped))
+    return [f"Rounds that do not count and were measured again: {len(dropped)} ({causes})."]
 
 
 def _cut(run: Run) -> bool:

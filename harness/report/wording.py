@@ -32,6 +32,11 @@ _BY_UNIT = {"s": ("{} takes less time", "{} takes more time"), "B": ("less {}", 
 _BY_KIND = {"rate": ("{} less often", "{} more often"), "count": ("fewer {}", "more {}")}
 
 
+def verdict(said: Verdict, *, minor: bool) -> str:
+    """The word for a verdict; a minor change is one that is certainly smaller than what matters."""
+    return f"{said} (minor)" if minor else said.value
+
+
 def amount(value: float, metric: Metric) -> str:
     """A value of ``metric`` in its base unit, for people; a rate as a percentage."""
     if metric.kind == "rate":
@@ -86,7 +91,8 @@ def meaning(comparison: Comparison) -> str:
     metric, effect = comparison.metric, comparison.effect
     match comparison.verdict:
         case Verdict.IMPROVED | Verdict.REGRESSED if effect is not None:
-            return _moves(metric, effect.value)
+            small = f", by less than what matters ({rule(metric)[1]})" if comparison.minor else ""
+            return _moves(metric, effect.value) + small
         case Verdict.UNCHANGED:
             return f"no change that matters, within {rule(metric)[1]}"
         case Verdict.INCONCLUSIVE:

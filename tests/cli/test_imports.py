@@ -1,4 +1,4 @@
-"""What is imported when nothing is measured: nothing heavy, and in a plain pytest run nothing but the plugin."""
+"""What is loaded by whoever only has the harness installed, or asks it for help: next to nothing, and no process."""
 
 import subprocess
 import sys
@@ -6,58 +6,96 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import environment
+HEAVY = {
+    "chdb",
+    "clickhouse_connect",
+    "docker",
+    "jinja2",
+    "locust",
+    "numpy",
+    "psutil",
+    "pydantic",
+    "rich",
+}
 
-HEAVY = {"pydantic", "rich", "jinja2", "numpy", "psutil", "docker", "clickhouse_connect", "locust", "chdb", "urllib3"}
-LIST = "import sys; print(' '.join(sys.modules), file=sys.stderr)"
-
-
-def modules_after(code: str, folder: Path) -> set[str]:
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}\n{LIST}"],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return set(done.stderr.splitlines()[-1].split())
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
-def test_help_imports_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
-    code = f"""
+PROGRAM = """
 import sys
-sys.argv = ["harness", *{arguments!r}]
+starts = []
+watched = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system")
+sys.addaudithook(lambda event, _: starts.append(event) if event in watched else None)
+{action}
+print("\\nMODULES", *sorted(sys.modules))
+print("STARTS", *starts)
+"""
+
+HELP = """
 from harness.cli import main
+sys.argv = ["harness", "--help"]
 try:
     main()
 except SystemExit as end:
-    assert not end.code, end.code
+    assert end.code == 0, end.code
 """
-    light = HEAVY if "run" not in arguments else HEAVY - {"pydantic"}  # its options name the configuration
-    assert not light & modules_after(code, tmp_path)
 
-
-def test_an_idle_plugin_adds_nothing_but_itself(tmp_path: Path) -> None:
-    (tmp_path / "test_empty.py").write_text("def test_empty():\n    pass\n", "utf-8")
-    others = ["-p", "no:benchmark", "-p", "no:xdist", "-p", "no:cacheprovider"]
-    code = "import pytest\nassert pytest.main(['-q', *{}]) == 0"
-    with_plugin = modules_after(code.format(others), tmp_path)
-    without = modules_after(code.format([*others, "-p", "no:harness.plugin"]), tmp_path)
-    assert with_plugin - without <= {"harness", "harness.plugin"}
-    assert "harness.plugin" in with_plugin
-
-
-def test_an_idle_plugin_starts_no_process(tmp_path: Path) -> None:
-    (tmp_path / "test_empty.py").write_text("def test_empty():\n    pass\n", "utf-8")
-    code = """
-import sys
+PYTEST = """
 import pytest
-started = []
-sys.addaudithook(lambda event, args: started.append(args) if event in ("subprocess.Popen", "os.fork", "os.exec", "os.posix_spawn") else None)
-assert pytest.main(["-q", "-p", "no:benchmark", "-p", "no:xdist", "-p", "no:cacheprovider"]) == 0
-assert not started, started
-"""  # noqa: E501
-    modules_after(code, tmp_path)
+code = pytest.main({arguments!r})
+assert code == 0, code
+"""
+
+
+def loaded(action: str, folder: Path) -> tuple[set[str], list[str]]:
+    """The modules loaded and processes started by ``action`` in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(action=action)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    modules, starts = done.stdout.rpartition("\nMODULES ")[2].split("\nSTARTS")
+    return set(modules.split()), starts.split()
+
+
+def heavy(modules: set[str]) -> set[str]:
+    return HEAVY & {module.partition(".")[0] for module in modules}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_empty.py").write_text("def test_empty():\n    pass\n")
+    return tmp_path
+
+
+def plain_pytest(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[set[str], list[str]]:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # what other installed plugins load is not ours
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    action = PYTEST.format(arguments=["-q", "-p", "no:cacheprovider", *arguments, "test_empty.py"])
+    return loaded(action, folder)
+
+
+def test_asking_for_help_loads_nothing_heavy_and_starts_nothing(tmp_path: Path) -> None:
+    modules, starts = loaded(HELP, tmp_path)
+    assert "harness.cli" in modules
+    assert heavy(modules) == set()
+    assert starts == []
+
+
+def test_the_plugin_adds_only_itself_to_a_plain_pytest_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    without, _ = plain_pytest(folder, monkeypatch)
+    with_plugin, starts = plain_pytest(folder, monkeypatch, "-p", "harness.plugin")
+    assert with_plugin - without == {"harness", "harness.plugin"}
+    assert starts == []
+
+
+def test_the_names_of_the_heavy_are_found_where_they_are_loaded(tmp_path: Path) -> None:
+    modules, _ = loaded("import harness.cli.compare, harness.configuration.load", tmp_path)
+    assert heavy(modules) >= {"pydantic", "rich"}
+
+
+def test_comparing_files_without_a_project_loads_nothing_that_checks_one(tmp_path: Path) -> None:
+    modules, _ = loaded("import harness.cli.compare", tmp_path)
+    assert "pydantic" not in heavy(modules)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.configuration.load import find, load, start_order
+from harness.configuration.find import find
+from harness.configuration.load import load, start_order
 from harness.configuration.placeholders import fill
 from harness.errors import ExitCode, HarnessError
 
@@ -105,3 +106,25 @@ def test_placeholders() -> None:
     assert fill('{"json": 1}', values, "here") == '{"json": 1}'
     with pytest.raises(HarnessError, match=r"here: unknown placeholder \{prt\}; allowed: db.url, port"):
         fill("{prt}", values, "here")
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        ("[14, 14]", "rounds.looks: value error, each look has to come after more rounds than the one before it"),
+        ("[20, 14]", "rounds.looks: value error, each look has to come after more rounds than the one before it"),
+        ("[]", "rounds.looks: tuple should have at least 1 item"),
+        ("[0, 4]", "rounds.looks.0: input should be greater than or equal to 1, found 0"),
+    ],
+)
+def test_looks_are_a_plan(tmp_path: Path, looks: str, told: str) -> None:
+    assert told in complaint(tmp_path, f"rounds.looks = {looks}\n{SOUND}")
+
+
+def test_rounds_and_controls_have_defaults_that_can_be_changed(tmp_path: Path) -> None:
+    configuration = load(written(tmp_path, SOUND)).configuration
+    assert (configuration.rounds.looks, configuration.rounds.time_limit) == ((14, 20, 28), 600.0)
+    assert configuration.controls.enabled
+    text = f"rounds.looks = [3, 9]\nrounds.time_limit = 60\ncontrols.enabled = false\n{SOUND}"
+    changed = load(written(tmp_path, text)).configuration
+    assert (changed.rounds.looks, changed.rounds.time_limit, changed.controls.enabled) == ((3, 9), 60.0, False)

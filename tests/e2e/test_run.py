@@ -215,10 +215,10 @@ def test_scenarios_are_not_measured_in_xdist_workers(harness: Harness) -> None:
 class Started:
     """A ``harness run`` in the background, and its journal."""
 
-    def __init__(self, tiny: Path, *arguments: str) -> None:
+    def __init__(self, tiny: Path, *arguments: str, command: str = "run") -> None:
         self.tiny = tiny
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness", "run", *arguments],
+            [sys.executable, "-m", "harness", command, *arguments],
             cwd=tiny,
             env=environment(),
             stdin=subprocess.DEVNULL,

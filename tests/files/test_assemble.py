@@ -74,13 +74,13 @@ def test_a_resumed_session_keeps_what_its_unfinished_round_had_measured(records:
     failed = Failed("before", Failure("startup/cold", 1, "killed"))
     before, _ = assemble(
         *records[:3],
-        *(value(0, 1.0), RoundDone(0)),
+        *(value(0, 1.0), RoundDone(0, 2.0)),
         *(value(1, 66.0), failed, Resumed("2026-02-01")),
-        *(value(2, 2.0), RoundDone(2), End("complete")),
+        *(value(2, 2.0), RoundDone(2, 4.0), End("complete")),
     )
     assert [(sample.values, sample.rounds) for sample in before.samples] == [((1.0, 66.0, 2.0), (0, 1, 2))]
     assert before.failures == (failed.failure,)
-    assert before.rounds == 2
+    assert (before.rounds, before.seconds_per_round) == (2, 3.0)
     assert before.notes[-1] == "Resumed at 2026-02-01."
 
 

@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,19 @@ def test_a_real_file_becomes_a_run(real: Path) -> None:
     assert run.environment.stable["system"] == info["system"]
     assert info["node"] not in [*run.environment.stable.values(), *run.environment.volatile.values()]
     assert "one process" in run.notes[0]
+
+
+@pytest.mark.parametrize("count", [64, 250, 10_000])
+def test_many_values_are_taken_together_in_stretches_of_equal_length(changed: Any, count: int) -> None:
+    data = [1 + number / 7 for number in range(count)]
+    path = changed(lambda document: document["benchmarks"][0]["stats"].update(data=data))
+    (sample,) = read_benchmark_json(path).samples
+    assert sample.values == tuple(data)
+    lengths = Counter(sample.rounds)
+    assert list(lengths) == list(range(64))
+    assert max(lengths.values()) - min(lengths.values()) <= 1
+    assert sample.rounds == tuple(sorted(sample.rounds))
+    assert sample.pairs == tuple(pair for length in lengths.values() for pair in range(length))
 
 
 def test_the_session_is_the_content(real: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_what_was_written_is_read(tmp_path: Path, records: tuple[Record, ...]) -
 
 
 def test_a_line_is_a_checksum_and_compact_json() -> None:
-    assert line_of(RoundDone(3)) == b'68b98b10 {"round":3,"type":"round_done"}\n'
+    assert line_of(RoundDone(3, 1.5)) == b'81b1f308 {"round":3,"seconds":1.5,"type":"round_done"}\n'
 
 
 def test_it_is_private_and_not_created_twice(tmp_path: Path, records: tuple[Record, ...]) -> None:

@@ -9,7 +9,19 @@ from jsonschema import Draft202012Validator
 
 import harness.files
 from harness.files.runfile import run_bytes
-from harness.model import Environment, Failure, Mark, Metric, Prediction, Run, Sample, Trace, Variant
+from harness.model import (
+    Dropped,
+    Environment,
+    Failure,
+    Mark,
+    Metric,
+    Prediction,
+    Run,
+    Sample,
+    Trace,
+    Unmeasured,
+    Variant,
+)
 
 SCHEMA = json.loads(Path(harness.files.__file__).with_name("run.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -22,6 +34,8 @@ DEFINED = {
     "failure": Failure,
     "environment": Environment,
     "variant": Variant,
+    "dropped": Dropped,
+    "unmeasured": Unmeasured,
     "harness": Run,
 }
 
@@ -43,8 +57,24 @@ def test_written_files_are_valid(run: Run) -> None:
 
 
 def test_a_file_with_anything_missing_or_of_another_type_is_not(run: Run) -> None:
-    optional = {"notes", "predictions", "traces", "failures", "environment", "stable", "volatile", "settings"}
+    optional = {
+        "notes",
+        "looks",
+        "own_rounds",
+        "seconds_per_round",
+        "dropped",
+        "unmeasured",
+        "selection",
+        "predictions",
+        "traces",
+        "failures",
+        "environment",
+        "stable",
+        "volatile",
+        "settings",
+    }
     optional |= {"better", "kind", "floor", "smallest_effect", "gated", "about"}  # have defaults
+    optional |= {"limit", "absolute_limit", "budget", "required", "quantile"}  # have defaults
     optional |= {"machine", "backend", "DELAY", "NAME", "commit", "cpu", "processor", "release", "system"}  # free names
     count = 0
     for parent, name in members(json.loads(run_bytes(run))):

@@ -46,7 +46,7 @@ def test_a_change_of_a_rate_needs_test_and_interval() -> None:
     known, objection, _, advice = few.reason.split("; ")
     assert known == "between +2.9 points and +89.9 points (99 % sure)"
     assert objection == "but the exact test is not convinced (p = 0.026)"
-    assert advice == "about 11 values would decide"
+    assert advice == "about 3 more values would decide"
     many = compare([0.0] * 2000, [1.0] * 14 + [0.0] * 1986, SUCCESS)
     assert many.p_value == pytest.approx(1.2e-4, rel=0.01)
     assert many.verdict is Verdict.UNCHANGED

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from harness.errors import ExitCode
-from harness.judge.comparison import Comparison, Estimate, Verdict
+from harness.judge.comparison import Bound, Comparison, Estimate, Verdict
 from harness.judge.gate import decide
 from harness.judge.policy import Policy
 from harness.model import Failure, Metric, Run, Side, Variant
@@ -67,6 +67,23 @@ def test_nothing_compared_is_never_a_pass(comparisons: list[Comparison]) -> None
     gate = decide(comparisons, BEFORE, AFTER, Policy())
     assert (gate.exit_code, gate.compared, gate.expected) == (ExitCode.BASELINE, 0, 0)
     assert (gate.headline, gate.reasons) == ("nothing was compared", ("nothing was compared",))
+
+
+def test_a_minor_regression_passes_only_if_the_policy_says_so() -> None:
+    comparisons = [GOOD, judged(Verdict.REGRESSED, minor=True)]
+    assert decide(comparisons, BEFORE, AFTER, Policy()).exit_code is ExitCode.REGRESSED
+    assert decide(comparisons, BEFORE, AFTER, Policy(ignore_minor=True)).exit_code is ExitCode.OK
+    major = [GOOD, judged(Verdict.REGRESSED)]
+    assert decide(major, BEFORE, AFTER, Policy(ignore_minor=True)).exit_code is ExitCode.REGRESSED
+
+
+def test_what_is_too_coarse_for_the_gate_decides_nothing_and_is_not_counted_as_compared() -> None:
+    gate = decide([GOOD, judged(Verdict.INCONCLUSIVE, report_only=True)], BEFORE, AFTER, Policy(strict=True))
+    assert (gate.exit_code, gate.compared, gate.expected) == (ExitCode.OK, 1, 2)
+    limit, budget = (Bound(name, 1.0, (2.0, 3.0), "broken") for name in ("limit", "budget"))
+    for bounds, code in (((limit,), ExitCode.OK), ((budget,), ExitCode.REGRESSED)):
+        coarse = judged(Verdict.INCONCLUSIVE, report_only=True, bounds=bounds)
+        assert decide([GOOD, coarse], BEFORE, AFTER, Policy(strict=True)).exit_code is code
 
 
 def test_what_may_be_missing_does_not_fail_but_still_counts() -> None:

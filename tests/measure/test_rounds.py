@@ -1,85 +1,28 @@
 """The whole pipeline on a simulated stack, and what the rounds promise."""
 
-import random
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.errors import HarnessError
-from harness.files.assemble import runs_from
-from harness.files.journal import Journal, read_journal
-from harness.files.records import End, RoundDone, SessionStart, Value
+from harness.files.journal import read_journal
+from harness.files.records import RoundDone
 from harness.files.runfile import read_run, write_run
 from harness.judge.comparison import Verdict
 from harness.judge.policy import Policy
 from harness.judgement import judge, to_terminal, write_reports
 from harness.measure.order import side_order
-from harness.measure.recorder import Recorder
-from harness.measure.rounds import MAX_FAILURES, Progress, Rounds, Scenario
+from harness.measure.rounds import MAX_FAILURES
+from harness.measure.scenario import Scenario
 from harness.measure.turn import Turn
-from harness.model import SIDES, Environment, Metric, Run, Side
-from tests.measure.simulated import Clock, SimulatedStack
-
-LATENCY = Metric("latency", "s")
-CPU = Metric("cpu", "s", gated=False)
-CALLS = Metric("calls", "1", kind="count")
-
-
-def works(turn: Turn) -> None:
-    with turn.timed(LATENCY, cpu=CPU, of="backend"):
-        turn.service("backend").work()  # type: ignore[attr-defined]
-    turn.record(CALLS, 1)
-
-
-class Session:
-    """Rounds over two simulated stacks, with a journal in a folder."""
-
-    def __init__(self, folder: Path, *, before: float = 0.1, after: float = 0.1, noise: float = 0.01) -> None:
-        self.clock = Clock()
-        draw = random.Random(7)
-        speeds = {"before": before, "after": after}
-        self.stacks = {
-            side: SimulatedStack(side, self.clock, lambda s=side: speeds[s] * (1 + draw.gauss(0, noise)))
-            for side in SIDES
-        }
-        self.path = folder / "journal.jsonl"
-        self.told: list[Progress] = []
-
-    def run(self, *scenarios: Scenario, **options: Any) -> Rounds:
-        journal = Journal.create(self.path)
-        variants = tuple(self.stacks[side].variant for side in SIDES)
-        journal.write(
-            SessionStart(
-                session="s1",
-                started="2026-01-01T00:00:00+00:00",
-                seed=1,
-                variants=variants,
-                environment=Environment(),
-                notes=(),
-                plan={},
-                identity="x",
-            )
-        )
-        rounds = Rounds(self.stacks, scenarios, Recorder(journal, {}), 1, self.told.append, clock=self.clock)
-        with journal:
-            rounds.run(**options)
-            journal.write(End("complete"))
-        return rounds
-
-    @property
-    def values(self) -> list[Value]:
-        return [record for record in read_journal(self.path).records if isinstance(record, Value)]
-
-    @property
-    def runs(self) -> tuple[Run, Run]:
-        return runs_from(read_journal(self.path))
+from harness.model import SIDES, Metric, Side
+from tests.measure.simulated import CALLS, LATENCY, Session, works
 
 
 def test_whole_pipeline_without_sleeping(tmp_path: Path) -> None:
     session = Session(tmp_path, before=0.1, after=0.05)
-    session.run(Scenario("load/works", works, rounds=16, pairs=2))
+    session.run(Scenario("load/works", works, looks=(16,), pairs=2))
     for run in session.runs:
         write_run(run, tmp_path / f"{run.variant.name}.json")
     before, after = (read_run(tmp_path / f"{side}.json") for side in SIDES)
@@ -97,14 +40,14 @@ def test_whole_pipeline_without_sleeping(tmp_path: Path) -> None:
 
 def test_no_difference_is_not_called_one(tmp_path: Path) -> None:
     session = Session(tmp_path)
-    session.run(Scenario("load/works", works, rounds=16, pairs=2))
+    session.run(Scenario("load/works", works, looks=(16,), pairs=2))
     verdicts = {c.verdict for c in judge(*session.runs, Policy()).comparisons}
     assert verdicts == {Verdict.UNCHANGED}
 
 
 def test_both_variants_start_afresh_in_every_round_and_take_turns(tmp_path: Path) -> None:
     session = Session(tmp_path)
-    session.run(Scenario("load/works", works, rounds=8, pairs=3))
+    session.run(Scenario("load/works", works, looks=(8,), pairs=3))
     assert [stack.starts for stack in session.stacks.values()] == [9, 9]  # one first start that does not count
     latencies = [value for value in session.values if value.metric == "latency"]
     assert Counter((v.side, v.round) for v in latencies) == {(s, r): 3 for s in SIDES for r in range(8)}
@@ -132,7 +75,7 @@ def test_warm_up_turns_leave_no_values(tmp_path: Path) -> None:
         works(turn)
 
     session = Session(tmp_path)
-    session.run(Scenario("load/works", scenario, rounds=2, pairs=1, warmup=2))
+    session.run(Scenario("load/works", scenario, looks=(2,), pairs=1, warmup=2))
     assert Counter(warm for _, _, warm in seen) == {True: 8, False: 4}
     assert len([value for value in session.values if value.metric == "latency"]) == 4
 
@@ -140,7 +83,7 @@ def test_warm_up_turns_leave_no_values(tmp_path: Path) -> None:
 def test_parametrized_values_reach_the_scenario(tmp_path: Path) -> None:
     got: set[int] = set()
     session = Session(tmp_path)
-    session.run(Scenario("load/rows[10]", lambda turn, rows: got.add(rows), {"rows": 10}, rounds=1))
+    session.run(Scenario("load/rows[10]", lambda turn, rows: got.add(rows), {"rows": 10}, looks=(1,)))
     assert got == {10}
 
 
@@ -150,7 +93,7 @@ def test_a_failed_check_leaves_no_value_of_its_turn(tmp_path: Path) -> None:
         assert turn.side == "before" or turn.round != 1, "wrong answer"
 
     session = Session(tmp_path)
-    rounds = session.run(Scenario("load/wrong", scenario, rounds=3))
+    rounds = session.run(Scenario("load/wrong", scenario, looks=(3,)))
     assert isinstance(rounds.errors["load/wrong"], AssertionError)
     assert Counter((v.side, v.round) for v in session.values if v.metric == "latency") == {
         ("before", 0): 1,
@@ -171,7 +114,7 @@ def test_a_scenario_that_keeps_failing_is_given_up_and_others_go_on(tmp_path: Pa
         raise RuntimeError("always")
 
     session = Session(tmp_path)
-    session.run(Scenario("load/broken", broken, rounds=9), Scenario("load/works", works, rounds=9))
+    session.run(Scenario("load/broken", broken, looks=(9,)), Scenario("load/works", works, looks=(9,)))
     _, after = session.runs
     assert len(after.failures) == MAX_FAILURES
     assert len([v for v in session.values if v.metric == "latency"]) == 18
@@ -185,12 +128,12 @@ def test_a_dead_service_ends_the_session_with_its_own_message(tmp_path: Path) ->
         raise ConnectionResetError
 
     with pytest.raises(HarnessError, match="SIGKILL"):
-        session.run(Scenario("load/kills", kills, rounds=3))
+        session.run(Scenario("load/kills", kills, looks=(3,)))
 
 
 def test_going_on_after_earlier_rounds_measures_only_the_rest(tmp_path: Path) -> None:
     session = Session(tmp_path)
-    session.run(Scenario("load/works", works, rounds=5), first=4, done=3)
+    session.run(Scenario("load/works", works, looks=(5,)), first=4, done=3)
     assert sorted({value.round for value in session.values}) == [4, 5]
     done = [r.round for r in read_journal(session.path).records if isinstance(r, RoundDone)]
     assert done == [4, 5]
@@ -202,13 +145,15 @@ def test_the_variants_of_a_pair_draw_the_same_random_numbers(tmp_path: Path) -> 
     def scenario(turn: Turn) -> None:
         drawn.setdefault((turn.round, turn.pair), set()).add(turn.random.random())
 
-    Session(tmp_path).run(Scenario("load/random", scenario, rounds=3, pairs=2))
+    Session(tmp_path).run(Scenario("load/random", scenario, looks=(3,), pairs=2))
     assert [len(numbers) for numbers in drawn.values()] == [1] * 6
     assert len(set.union(*drawn.values())) == 6
 
 
 def test_a_scenario_that_records_nothing_has_failed(tmp_path: Path) -> None:
-    rounds = Session(tmp_path).run(Scenario("load/silent", lambda turn: None, rounds=2), Scenario("load/works", works))
+    rounds = Session(tmp_path).run(
+        Scenario("load/silent", lambda turn: None, looks=(2,)), Scenario("load/works", works)
+    )
     assert {name: str(error) for name, error in rounds.errors.items()} == {
         "load/silent": "the scenario recorded no value"
     }
@@ -217,7 +162,7 @@ def test_a_scenario_that_records_nothing_has_failed(tmp_path: Path) -> None:
 def test_once_is_once_for_each_variant(tmp_path: Path) -> None:
     filled: list[Side] = []
     session = Session(tmp_path)
-    session.run(Scenario("load/fill", lambda turn: turn.once("rows", lambda: filled.append(turn.side)), rounds=3))
+    session.run(Scenario("load/fill", lambda turn: turn.once("rows", lambda: filled.append(turn.side)), looks=(3,)))
     assert sorted(filled) == ["after", "before"]
 
 
@@ -232,7 +177,7 @@ def test_once_is_once_for_each_variant(tmp_path: Path) -> None:
 )
 def test_impossible_values_fail_the_scenario(tmp_path: Path, metric: Metric, value: float, complaint: str) -> None:
     session = Session(tmp_path)
-    rounds = session.run(Scenario("load/odd", lambda turn: turn.record(metric, value), rounds=1))
+    rounds = session.run(Scenario("load/odd", lambda turn: turn.record(metric, value), looks=(1,)))
     assert complaint in str(rounds.errors["load/odd"])
     assert session.values == []
 
@@ -242,17 +187,17 @@ def test_one_name_cannot_mean_two_metrics(tmp_path: Path) -> None:
         turn.record(Metric("latency", "s"), 1.0)
         turn.record(Metric("latency", "s", better="higher"), 1.0)
 
-    rounds = Session(tmp_path).run(Scenario("load/twice", scenario, rounds=1))
+    rounds = Session(tmp_path).run(Scenario("load/twice", scenario, looks=(1,)))
     assert "two different metrics" in str(rounds.errors["load/twice"])
 
 
 def test_progress_says_where_it_stands_and_how_long_it_will_take(tmp_path: Path) -> None:
     session = Session(tmp_path, before=1.0, after=1.0, noise=0.0)
-    session.run(Scenario("load/works", works, rounds=4))
+    session.run(Scenario("load/works", works, looks=(4,)))
     assert session.told[0].left is None
     last = session.told[-1]
-    assert (last.round, last.rounds, last.doing) == (3, 4, "load/works")
-    assert last.left == pytest.approx(last.elapsed / 3)
+    assert (last.round, last.rounds, last.open, last.scenarios, last.doing) == (3, 4, 1, 1, "load/works")
+    assert last.left == pytest.approx(4.0)  # two starts and two turns of a second
 
 
 def test_a_turn_knows_the_settings_of_its_variant(tmp_path: Path) -> None:
@@ -260,4 +205,4 @@ def test_a_turn_knows_the_settings_of_its_variant(tmp_path: Path) -> None:
         assert turn.setting("backend", "SPEED") == turn.side
         turn.record(CALLS, 1)
 
-    assert Session(tmp_path).run(Scenario("load/settings", scenario, rounds=1)).errors == {}
+    assert Session(tmp_path).run(Scenario("load/settings", scenario, looks=(1,))).errors == {}

@@ -84,6 +84,17 @@ def test_everything_that_went_wrong_is_in_every_format() -> None:
             assert f"{setting.name}" in text
 
 
+def test_a_warning_that_many_metrics_share_is_said_once() -> None:
+    view = data.view()
+    rows = tuple(replace(row, warnings=("shared by all",), gated=True) for row in view.rows)
+    view = replace(view, rows=rows)
+    said = f"{rows[0].label} … and {len(rows) - 1} more metrics: shared by all"
+    for text in (terminal.render(view, WIDE, color=False), reading.markdown_text(markdown.render(view))):
+        flat = re.sub(r"\s+", " ", text)
+        assert flat.count("shared by all") == 1
+        assert said in flat
+
+
 def test_no_secret_gets_into_any_format() -> None:
     canary = "canary-5f2e"
     before, after = (data.run(side) for side in SIDES)

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 
 from harness.errors import ExitCode
-from harness.judge.comparison import Comparison, Verdict
+from harness.judge.comparison import Comparison, Estimate, Verdict
 from harness.judge.gate import Gate
-from harness.model import SIDES, Mark, Run, Trace, Variant
-from harness.report import charts
+from harness.model import SIDES, Mark, Metric, Run, Trace, Variant
+from harness.report import charts, html, markdown, terminal
 from harness.report.view import ReportView, build_view
 from tests.report import data
 
@@ -157,3 +157,30 @@ def test_the_view_takes_both_sides_in_order() -> None:
     assert [run.variant.name for run in runs()] == list(SIDES)
     row = next(row for row in data.view().rows if row.label == "retry/fails_twice · answered")
     assert (row.before.median, row.after.median) == ("100 %", "0 %")
+
+
+def minor_view() -> ReportView:
+    """One regression of 2 to 3 % of a metric of which 5 % matters."""
+    metric = Metric("ready", "s")
+    effect = Estimate(0.025, 0.02, 0.03, 0.99)
+    return view_of(*runs(), [Comparison("s", metric, Verdict.REGRESSED, effect=effect, minor=True)])
+
+
+def test_a_minor_change_is_said_to_be_one_in_every_format() -> None:
+    view = minor_view()
+    (row,) = view.rows
+    assert row.word == "regressed (minor)"
+    assert row.meaning == "ready takes more time, by less than what matters (±5 %)"
+    for text in (
+        terminal.render(view, width=200, color=False),
+        terminal.render(view, width=80, color=False),
+        markdown.render(view),
+        html.render(view),
+    ):
+        assert "regressed (minor)" in text
+
+
+def test_what_is_too_coarse_for_the_gate_is_shown_as_not_gated() -> None:
+    coarse = Comparison("s", Metric("p95", "s", quantile=0.95), Verdict.INCONCLUSIVE, report_only=True, reason="wide")
+    (row,) = view_of(*runs(), [coarse]).rows
+    assert not row.gated

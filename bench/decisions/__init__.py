@@ -1,0 +1,1 @@
+"""Decision procedures held against each other, on recorded traces and on slowdowns that really happen."""

@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.statistics.counts import RatioTest, dispersion, never_varies, ratio_test
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"), [((), False), ((3.0,), False), ((3.0, 3.0), True), ((3.0, 4.0), False)]
+)
+def test_never_varies(values: tuple[float, ...], *, expected: bool) -> None:
+    assert never_varies(values) is expected
+
+
+@pytest.mark.parametrize(("before", "after", "exposure"), [(20, 41, 1.0), (3, 0, 1.0), (0, 9, 2.0), (150, 160, 0.5)])
+@pytest.mark.parametrize("margin", [0.0, 0.1])
+def test_p_value_is_scipys_binomial_test(before: int, after: int, exposure: float, margin: float) -> None:
+    test = RatioTest(before, after, exposure)
+    shares = [r / (1 + r) for r in (exposure * math.exp(margin), exposure * math.exp(-margin))]
+    up = stats.binomtest(after, before + after, shares[0], alternative="greater").pvalue
+    down = stats.binomtest(after, before + after, shares[1], alternative="less").pvalue
+    assert test.p_value(margin) == pytest.approx(min(1, 2 * up, 2 * down), rel=1e-7)
+
+
+def test_interval_by_hand() -> None:
+    """0 before, 5 after in as many values: the share of after is at least 0.025^(1/5) = 0.478."""
+    low, high = RatioTest(0, 5, 1.0).interval(0.05)
+    share = 0.025 ** (1 / 5)
+    assert low == pytest.approx(math.log(share / (1 - share)))
+    assert high == math.inf
+    assert RatioTest(0, 5, 1.0).estimate() == math.inf
+    assert RatioTest(5, 0, 1.0).estimate() == -math.inf
+    assert RatioTest(5, 20, 2.0).estimate() == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.01, 0.001])
+@pytest.mark.parametrize("seed", range(20))
+def test_p_value_and_interval_never_contradict(seed: int, alpha: float) -> None:
+    rng = np.random.default_rng(seed)
+    test = RatioTest(int(rng.integers(0, 60)), int(rng.integers(1, 60)), float(rng.choice([0.5, 1.0, 3.0])))
+    low, high = test.interval(alpha)
+    assert low <= test.estimate() <= high
+    for margin in (0.0, 0.2):
+        assert (test.p_value(margin) <= alpha) == (low > margin or high < -margin)
+
+
+def test_dispersion_by_hand() -> None:
+    """Means 2 and 4; squares (4 + 4) / 2 and (4 + 4) / 4 sum to 6, over 4 - 2 degrees of freedom (at least 1)."""
+    assert dispersion([0, 4, 2], [2, 6, 4]) == 3.0
+    assert dispersion([0, 4], [0, 0]) == 4.0
+    assert dispersion([5, 5, 6], [5, 6, 6]) == 1.0
+
+
+def test_dispersion_divides_both_totals() -> None:
+    assert ratio_test([0, 4, 2], [2, 6, 4]) == RatioTest(2.0, 4.0, 1.0)
+
+
+@pytest.mark.parametrize("excess", [1, 3])
+def test_false_alarms_stay_at_their_level(excess: int) -> None:
+    """Counts of 12 rounds, Poisson and with three times its variance: at 5 % at most 5 % (+ 3 standard errors)."""
+    rng = np.random.default_rng(5)
+    mean, trials, alarms = 12, 2000, 0
+    for _ in range(trials):
+        if excess == 1:
+            before, after = rng.poisson(mean, (2, 12)).tolist()
+        else:
+            before, after = rng.negative_binomial(mean / (excess - 1), 1 / excess, (2, 12)).tolist()
+        alarms += ratio_test(before, after).p_value(0.0) <= 0.05
+    assert 0.01 < alarms / trials <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / trials)
+
+
+@pytest.mark.parametrize(("before", "after", "exposure"), [(20, 41, 1.0), (3, 0, 2.0), (150, 160, 0.5)])
+def test_swapping_is_the_mirror_image(before: int, after: int, exposure: float) -> None:
+    test, mirrored = RatioTest(before, after, exposure), RatioTest(after, before, 1 / exposure)
+    low, high = test.interval(0.01)
+    assert mirrored.interval(0.01) == pytest.approx((-high, -low), rel=1e-9)
+    assert mirrored.estimate() == pytest.approx(-test.estimate())
+    assert mirrored.p_value(0.01) == pytest.approx(test.p_value(0.01), rel=1e-9)
