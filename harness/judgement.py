@@ -14,7 +14,7 @@ from harness.judge.gate import Gate, decide
 from harness.judge.obstacles import same_session
 from harness.judge.policy import Policy
 from harness.judge.spread import Spread
-from harness.model import Run
+from harness.model import Run, Trend
 from harness.report import terminal
 from harness.report.view import ReportView, build_view
 
@@ -54,14 +54,14 @@ def policy_from(
     )
 
 
-def judge(before: Run, after: Run, policy: Policy) -> Judgement:
-    """Compare, decide and lay out. Pure."""
+def judge(before: Run, after: Run, policy: Policy, history: Sequence[Trend] = ()) -> Judgement:
+    """Compare, decide and lay out; ``history`` is shown and decides nothing. Pure."""
     old, new = without_controls(before), without_controls(after)
     comparisons = compare_runs(old, new, policy)
     controls = judge_controls(compare_controls(before, after))
     gate = certify(decide(comparisons, old, new, policy), controls, policy)
     told = controls.sentence if same_session(before, after) else ""
-    return Judgement(before, after, comparisons, gate, build_view(old, new, comparisons, gate, told))
+    return Judgement(before, after, comparisons, gate, build_view(old, new, comparisons, gate, told, history))
 
 
 def write_reports(judgement: Judgement, folder: Path, name: str = "report") -> tuple[Path, Path]:

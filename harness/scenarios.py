@@ -28,9 +28,9 @@ from harness.measure.rounds import Progress
 from harness.measure.scenario import Scenario
 from harness.measure.session import Measured, Request, measure
 from harness.measure.slowdown import Slowdown
-from harness.model import PLACEBO, SPIKE_IN, Run
+from harness.model import PLACEBO, SPIKE_IN, Run, Trend
 from harness.progress import progress_line
-from harness.remember import remember
+from harness.remember import recall, remember
 from harness.selection import limits_of, selection, why_not_run
 
 QUIET_SECONDS = 30.0
@@ -86,7 +86,7 @@ class MeasuringSession:
         self._measured: Measured | None = None
         self._judgements: list[tuple[str, Judgement, Policy]] = []
         self._reports: tuple[Path, ...] = ()
-        self._remembered = ""
+        self._remembered: list[str] = []
         self._begun = False
 
     @classmethod
@@ -155,10 +155,10 @@ class MeasuringSession:
         """What more rounds could still decide; asked between rounds."""
         return undecided(without_controls(before), without_controls(after), self._policy(before, after), done)
 
-    def _judge(self, before: Run, after: Run, group: str, report: str) -> None:
+    def _judge(self, before: Run, after: Run, group: str, report: str, history: Sequence[Trend] = ()) -> None:
         assert self._measured is not None
         policy = self._policy(before, after)
-        judgement = judge(before, after, policy)
+        judgement = judge(before, after, policy, history)
         self._judgements.append((group, judgement, policy))
         self._reports += write_reports(judgement, self._measured.folder, report)
 
@@ -169,7 +169,7 @@ class MeasuringSession:
             baseline = choose(project, wanted) if wanted else None
             self._measured, cut_short = measure(self._request(), progress.show)
             before, after = self._measured.before, self._measured.after
-            self._judge(before, after, "gate", "report")
+            self._judge(before, after, "gate", "report", () if cut_short else self._history(after.variant.origin))
             if baseline is not None:
                 self._judge(baseline.run, after, f"gate.baseline {baseline.name}", "baseline")
         except HarnessError as error:
@@ -180,8 +180,15 @@ class MeasuringSession:
             self._stop(cut_short)
         if cut_short is not None:
             raise cut_short
-        if project.configuration.history.enabled and self._slowdown is None:
-            self._remembered = remember(project)
+
+    def _history(self, variant: str) -> tuple[Trend, ...]:
+        """Keep the runs, and look back at those of ``variant``; nothing where no history is wanted."""
+        if not self._project.configuration.history.enabled or self._slowdown is not None:
+            return ()
+        kept = remember(self._project)
+        found, problem = recall(self._project, variant)
+        self._remembered = [line for line in (kept, problem) if line]
+        return found
 
     def _stop(self, error: HarnessError) -> NoReturn:
         pytest.exit(str(error), returncode=int(error.code))
@@ -214,8 +221,8 @@ class MeasuringSession:
             reporter.write_line("")
         for path in (*self._reports, self._measured.folder / "before.json", self._measured.folder / "after.json"):
             reporter.write_line(str(_relative(path)))
-        if self._remembered:
-            reporter.write_line(self._remembered)
+        for line in self._remembered:
+            reporter.write_line(line)
         lengthened = self._slowdown.lengthened if self._slowdown is not None else ()
         reporter.write_line(verdict_line([judgement for _, judgement, _ in self._judgements], lengthened))
 

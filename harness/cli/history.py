@@ -16,12 +16,13 @@ from harness.files.baselines import list_baselines
 from harness.files.runfile import read_hashed
 from harness.files.sessions import find_session
 from harness.files.strict_json import shown
+from harness.files.trends import trends_to_json
 from harness.history import keep
 from harness.history.changes import detector
 from harness.history.client import Broken, Database, connected, move_aside
 from harness.history.location import Folder, Location, location_of
 from harness.history.schema import prepare
-from harness.history.trends import trends
+from harness.history.trends import MOST_RUNS, trends
 from harness.report.svg import standalone
 from harness.report.trend import sheet, trend_text
 
@@ -89,9 +90,12 @@ def check(config: Path | None) -> int:
 @command.command("show")
 @click.argument("pattern", default="*")
 @click.option("--variant", default="after", show_default=True, help="Whose runs: the name of a variant.")
-@click.option("--format", "form", type=click.Choice(["terminal", "svg"]), default="terminal", show_default=True)
+@click.option(
+    "--runs", type=click.IntRange(1, MOST_RUNS), default=MOST_RUNS, show_default=True, help="The newest runs only."
+)
+@click.option("--format", "form", type=click.Choice(["terminal", "svg", "json"]), default="terminal", show_default=True)
 @config_option
-def show(pattern: str, variant: str, form: str, config: Path | None) -> int:
+def show(pattern: str, variant: str, runs: int, form: str, config: Path | None) -> int:
     """Show how each metric moved over the runs, and where it made a step. PATTERN is of scenario:metric.
 
     Change points are for people to look at: no exit code depends on them.
@@ -100,10 +104,12 @@ def show(pattern: str, variant: str, form: str, config: Path | None) -> int:
     detect = detector()
     baselines = _baselines(project.reports / "baselines")
     with _opened(_location(project)) as database:
-        found = trends(database, pattern, variant, baselines, detect)
+        found = trends(database, pattern, variant, baselines, detect, runs)
         damaged = keep.damaged(database)
     if form == "svg":
         click.echo(standalone(sheet(found)), nl=False)
+    elif form == "json":
+        click.echo(trends_to_json(found))
     else:
         for line in (line for trend in found for line in trend_text(trend)):
             click.echo(line)

@@ -10,6 +10,7 @@ from harness.cli.show import show
 from harness.files.sessions import find_session
 from harness.judgement import judge, write_reports
 from harness.measure.session import finish
+from harness.remember import recall
 
 
 @click.command("report")
@@ -23,8 +24,12 @@ def command(session: str, config: Path | None) -> int:
     project = project_of(config)
     folder = find_session(project.reports / "out", session)
     before, after = finish(folder)
-    judgement = judge(before, after, policy_of(project, (before, after)))
+    wanted = project.configuration.history.enabled
+    history, problem = recall(project, after.variant.origin) if wanted else ((), "")
+    judgement = judge(before, after, policy_of(project, (before, after)), history)
     show(judgement)
     for path in write_reports(judgement, folder):
         click.echo(path)
+    if problem:
+        click.echo(problem, err=True)
     return 0

@@ -28,15 +28,22 @@ Row = tuple[str, str, str, Better, Kind, int, str, str, float, int, str, str]
 
 
 def trends(
-    database: Database, pattern: str, variant: str, baselines: Mapping[str, str], detector: Any | None
+    database: Database,
+    pattern: str,
+    variant: str,
+    baselines: Mapping[str, str],
+    detector: Any | None,
+    most: int = MOST_RUNS,
 ) -> tuple[Trend, ...]:
     """Every metric whose ``scenario:metric`` matches ``pattern``, with the change points that ``detector`` finds.
 
-    ``variant`` is the name of a variant in the configuration, ``baselines`` maps hashes of runs to names. Only runs of
-    the environment in which the newest one was measured are in a trend: a step between machines says nothing of the
-    code. Raises HarnessError when the database fails or answers something else than asked.
+    ``variant`` is the name of a variant in the configuration, ``baselines`` maps hashes of runs to names; of each
+    metric the newest ``most`` runs are read. Only runs of the environment in which the newest one was measured are in a
+    trend: a step between machines says nothing of the code.
+
+    Raises HarnessError when the database fails or answers something else than asked.
     """
-    rows = [_row(row) for row in database.rows(_SQL, variant=variant, most=MOST_RUNS)]
+    rows = [_row(row) for row in database.rows(_SQL, variant=variant, most=most)]
     chosen = [row for row in rows if fnmatchcase(f"{row[0]}:{row[1]}", pattern)]
     return tuple(
         _trend(variant, list(group), baselines, detector) for _, group in groupby(chosen, key=lambda row: row[:5])

@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from harness.report import charts, traces, wording
 from harness.report.escape import visible
-from harness.report.view import ReportView
+from harness.report.trend import trend_picture
+from harness.report.view import ReportView, common_warnings, shared_warnings
 
 
 def render(view: ReportView) -> str:
@@ -26,12 +27,16 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pictures = (charts.change_bar, charts.distribution, charts.drawn_order, traces.startup, traces.timeline)
+    pictures = (
+        charts.change_bar, charts.distribution, charts.drawn_order, traces.startup, traces.timeline, trend_picture
+    )  # fmt: skip
     environment.filters |= {draw.__name__: _drawing(draw) for draw in pictures}
     environment.globals |= {
         "axis": _drawing(charts.change_axis)(),
+        "common_warnings": common_warnings,
         "definitions": wording.DEFINITIONS,
         "has_values": charts.has_values,
+        "shared_warnings": shared_warnings,
         "symbols": wording.SYMBOLS,
     }
     return environment.get_template("report.html")

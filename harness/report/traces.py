@@ -11,6 +11,7 @@ from harness.report.escape import shorten
 from harness.report.pictures import Call, Phase, Spread, Startup, Timeline
 from harness.report.scale import ticks, time_limit
 from harness.report.svg import FILL, INK, Axis, element, grid, line, number, picture, small, standalone, text
+from harness.report.trend import sheet
 from harness.report.view import ReportView
 from harness.units import format_value
 
@@ -30,11 +31,13 @@ class PictureFile:
 
 
 def files(view: ReportView) -> Iterator[PictureFile]:
-    """The start-ups and timelines of a report as SVG files."""
+    """The start-ups and timelines of a report, and its history, as SVG files."""
     for start in view.startups:
         yield _file("Start-up", start.scenario, standalone(startup(start)))
     for attempts in view.timelines:
         yield _file("Attempts", attempts.scenario, standalone(timeline(attempts)))
+    if view.trends:
+        yield PictureFile("History", "history.svg", standalone(sheet(view.trends)))
 
 
 def startup(drawn: Startup) -> str:

@@ -1,7 +1,7 @@
 """The view model: everything a report says, ready-formatted. Renderers only lay it out and escape it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ExitCode
@@ -9,13 +9,17 @@ from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdi
 from harness.judge.gate import Gate
 from harness.judge.wording import describe_bound, describe_rule
 from harness.masking import mask, redact
-from harness.model import SIDES, Metric, Run, Sample, Side
+from harness.model import SIDES, Metric, Run, Sample, Side, Trend
 from harness.report import wording
 from harness.report.escape import shorten
 from harness.report.pictures import Startup, Timeline, startups, timelines
 
 _NAMED = 2
 """So many metrics that share a warning are all named."""
+_FEWEST_RUNS = 4
+"""Fewer runs are no history worth a picture."""
+_MOST_TRENDS = 12
+"""So many metrics of the history are shown; all of them are in ``harness history show``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +161,17 @@ class ReportView:
     failures: tuple[FailureLine, ...]
     startups: tuple[Startup, ...]
     timelines: tuple[Timeline, ...]
+    trends: tuple[Trend, ...]
+    """Gated metrics over the runs of a history: those that made a step first."""
 
 
 def build_view(
-    before: Run, after: Run, comparisons: Sequence[Comparison], gate: Gate, controls: str = ""
+    before: Run,
+    after: Run,
+    comparisons: Sequence[Comparison],
+    gate: Gate,
+    controls: str = "",
+    history: Sequence[Trend] = (),
 ) -> ReportView:
     """Everything that a report of these comparisons says: gated rows first, each kind sorted worst first."""
     rows = tuple(_row(comparison, before, after) for comparison in sorted(comparisons, key=_order))
@@ -188,7 +199,14 @@ def build_view(
         ),
         startups=startups(before, after),
         timelines=timelines(before, after),
+        trends=_trends(rows, history),
     )
+
+
+def common_warnings(rows: Iterable[Row]) -> Collection[str]:
+    """The warnings of so many rows that naming each of them would drown the rest."""
+    counts = Counter(warning for row in rows for warning in row.warnings)
+    return {warning for warning, count in counts.items() if count > _NAMED}
 
 
 def shared_warnings(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
@@ -208,6 +226,14 @@ def _line(text: str) -> str:
 
 
 _RANK = {verdict: rank for rank, verdict in enumerate(wording.SYMBOLS)}
+
+
+def _trends(rows: Sequence[Row], history: Sequence[Trend]) -> tuple[Trend, ...]:
+    """What of the history is shown: of gated rows, steps first, else in the order of the rows."""
+    places = {(row.scenario, row.name): place for place, row in enumerate(rows) if row.gated}
+    shown = [t for t in history if (t.scenario, t.metric.name) in places and len(t.points) >= _FEWEST_RUNS]
+    shown.sort(key=lambda trend: (not trend.steps, places[trend.scenario, trend.metric.name]))
+    return tuple(shown[:_MOST_TRENDS])
 
 
 def _order(comparison: Comparison) -> tuple[bool, int, str, str]:

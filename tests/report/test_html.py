@@ -58,6 +58,17 @@ def test_thirty_noisy_metrics_of_fifty_values_stay_below_300_kilobytes() -> None
     assert len(html.render(view).encode()) < 300_000
 
 
+def test_a_warning_of_many_rows_is_said_once_above_them() -> None:
+    before, after = data.run("before"), data.run("after")
+    found = [replace(one, warnings=("the machine was busy",)) for one in data.comparisons(before, after)]
+    found[0] = replace(found[0], warnings=("the machine was busy", "the values drift"))
+    text = html.render(build_view(before, after, found, data.GATE))
+    overview = text[: text.index("Every comparison in detail")]
+    assert overview.count("the machine was busy") == 1
+    assert f"and {len(found) - 1} more metrics" in overview
+    assert overview.count("the values drift") == 1
+
+
 def test_the_page_can_be_read_without_seeing_it() -> None:
     assert PAGE.elements[0] == ("html", ("lang",))
     levels = [int(tag[1]) for tag, _ in PAGE.elements if re.fullmatch("h[1-6]", tag)]
