@@ -1,7 +1,9 @@
 import pytest
 
+from harness.configuration.schema import GatePolicy
 from harness.errors import ExitCode, HarnessError
 from harness.judge.policy import Policy
+from harness.judgement import policy_from
 
 
 @pytest.mark.parametrize("policy", [{"error_budget": 0.0}, {"error_budget": 1.0}, {"error_budget": float("nan")}])
@@ -23,3 +25,7 @@ def test_between_sessions_is_a_factor(factor: float) -> None:
 )
 def test_patterns_of_what_may_be_missing(pattern: str, *, allowed: bool) -> None:
     assert Policy(allow_missing=(pattern,)).may_be_missing("retry", "wait[p95]") is allowed
+
+
+def test_without_a_project_the_rules_are_those_of_an_empty_one() -> None:
+    assert policy_from(GatePolicy()) == Policy()
