@@ -1,0 +1,1 @@
+"""Services in containers: everything that talks to a Docker engine."""
