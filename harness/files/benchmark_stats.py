@@ -4,6 +4,7 @@ For interchange only: no verdict of ours rests on them.
 """
 
 import statistics
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
@@ -28,7 +29,7 @@ def stats_of(values: Sequence[float]) -> dict[str, object]:
         "mean": mean,
         "median": statistics.median(ordered),
         "min": ordered[0],
-        "ops": len(values) / total,
+        "ops": min(len(values) / total, sys.float_info.max),  # JSON has no infinity
         "outliers": f"{beyond_stddev};{beyond_fences}",
         "q1": q1,
         "q3": q3,

@@ -36,7 +36,7 @@ def test_every_metric_comes_back_with_its_steps(history: tuple[Path, tuple[Trend
 
 
 def test_the_report_draws_it(history: tuple[Path, tuple[Trend, ...]], tmp_path: Path) -> None:
-    session = sorted((history[0] / "reports" / "out").iterdir())[-1]
+    session = max((history[0] / "reports" / "out").iterdir())
     runs = read_run(session / "before.json"), read_run(session / "after.json")
     judgement = judge(*runs, Policy(), history[1])
     assert [trend.metric.name for trend in judgement.view.trends] == ["latency", "hit"]  # the one with a step first
