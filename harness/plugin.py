@@ -26,6 +26,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--harness-after", metavar="VARIANT", default="after", help="variant to measure as after; may be the same (A/A)"
     )
+    add(
+        "--harness-stack",
+        choices=["local", "docker"],
+        help="how services run: as local processes, or each in a container; default: what the configuration says",
+    )
+    add(
+        "--harness-image",
+        metavar="SERVICE=IMAGE",
+        action="append",
+        default=[],
+        help="in Docker: run this service of this image, whatever the configuration says; may be repeated",
+    )
     add("--harness-rounds", metavar="N", type=int, help="rounds of every scenario, instead of its own number")
     add("--harness-seed", metavar="N", type=int, help="seed of the order; default: drawn and written down")
     add(

@@ -4,7 +4,10 @@ from harness.measure.rounds import Progress
 
 
 def progress_line(progress: Progress) -> str:
-    """``round 17/28 · 3 of 13 scenarios still open · 41 s so far · about 40 s left · retry/hangs``."""
+    """``round 17/28 · 3 of 13 scenarios still open · 41 s so far · about 40 s left · retry/hangs``; what is
+    done, before the first round."""
+    if not progress.rounds:
+        return progress.doing
     parts = [
         f"round {min(progress.round + 1, progress.rounds)}/{progress.rounds}",
         f"{progress.open} of {progress.scenarios} scenarios still open",

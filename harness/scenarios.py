@@ -15,7 +15,7 @@ import pytest
 
 from harness.baselines import choose, policy_of
 from harness.configuration.find import find
-from harness.configuration.load import Project, load
+from harness.configuration.load import Project, load, with_images
 from harness.configuration.schema import MetricOverride
 from harness.errors import SEVERITY, ExitCode, HarnessError
 from harness.files.sessions import find_session
@@ -99,6 +99,7 @@ class MeasuringSession:
         try:
             slowdown = None if injected is None else Slowdown.parse(injected)
             project = load(Path(option) if option else find(items[0].path.parent))
+            project = with_images(project, config.getoption("--harness-image"))
         except HarnessError as error:
             raise pytest.UsageError(str(error)) from None
         planned = config.getoption("--harness-rounds")
@@ -139,6 +140,7 @@ class MeasuringSession:
             self._undecided,
             (planned,) if planned else self._project.configuration.rounds.looks,
             controls=self._project.configuration.controls.enabled and not option("--harness-no-controls"),
+            stack=option("--harness-stack") or self._project.configuration.stack,
             slowdown=self._slowdown,
             seed=option("--harness-seed"),
             resume=find_session(self._project.reports / "out", resume) if resume else None,

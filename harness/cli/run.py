@@ -14,6 +14,18 @@ from harness.cli.options import config_option, project_of, run_pytest
 @click.option(
     "--after", metavar="VARIANT", default="after", help="Variant to measure as after; the same one for an A/A run."
 )
+@click.option(
+    "--stack",
+    type=click.Choice(["local", "docker"]),
+    help="How services run: as local processes, or each in a container; default: what the configuration says.",
+)
+@click.option(
+    "--image",
+    "images",
+    metavar="SERVICE=IMAGE",
+    multiple=True,
+    help="In Docker: run this service of this image, whatever the configuration says. May be repeated.",
+)
 @click.option("-k", "expression", metavar="EXPR", help="Only scenarios that match, as pytest's -k.")
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of every scenario, instead of its own number.")
 @click.option("--seed", type=int, help="Seed of the order; default: drawn and written down.")
@@ -34,6 +46,8 @@ def command(
     paths: tuple[Path, ...],
     before: str,
     after: str,
+    stack: str | None,
+    images: tuple[str, ...],
     expression: str | None,
     rounds: int | None,
     seed: int | None,
@@ -54,8 +68,11 @@ def command(
     arguments = [str(path) for path in paths or project.scenarios]
     arguments += ["--harness-config", str(project.file)]
     arguments += ["--harness-before", before, "--harness-after", after]
+    for image in images:
+        arguments += ["--harness-image", image]
     for name, value in (
         ("-k", expression),
+        ("--harness-stack", stack),
         ("--harness-rounds", rounds),
         ("--harness-seed", seed),
         ("--harness-resume", resume),

@@ -1,7 +1,8 @@
 """Read and check a configuration; mistakes become one line each that name file, key, found and allowed."""
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from harness.configuration.find import read_toml
 from harness.configuration.schema import (
+    Build,
     Configuration,
+    Container,
     Controls,
     GatePolicy,
     History,
@@ -64,6 +67,21 @@ def load(file: Path) -> Project:
     return Project(file, configuration, system, system_file.parent)
 
 
+def with_images(project: Project, images: Sequence[str]) -> Project:
+    """The project with other images for some services, each ``SERVICE=IMAGE``; a mistake is a HarnessError (4)."""
+    services = dict(project.system.services)
+    for text in images:
+        name, _, image = text.partition("=")
+        container = services[name].container if name in services else None
+        if container is None or not image:
+            allowed = ", ".join(name for name, service in services.items() if service.container) or "no service at all"
+            message = f"--image {text}: found no SERVICE=IMAGE of a service with a container; these have one: {allowed}"
+            raise HarnessError(message, ExitCode.USAGE)
+        other = container.model_copy(update={"image": image, "build": None})
+        services[name] = services[name].model_copy(update={"container": other})
+    return replace(project, system=project.system.model_copy(update={"services": services}))
+
+
 def _checked(model: type[_Model], table: dict[str, Any], file: Path) -> _Model:
     try:
         return model.model_validate(table)
@@ -86,11 +104,14 @@ def _mistake(entry: Any, file: Path) -> str:
         return f"{file}: {key}: unknown key{hint}"
     if entry["type"] == "missing":
         return f"{file}: {key}: missing"
+    if entry["type"] == "value_error" and isinstance(entry["input"], dict):
+        return f"{file}: {key}: {entry['ctx']['error']}"
     return f"{file}: {key}: {entry['msg'].lower()}, found {entry['input']!r:.80}"
 
 
 def _known_keys() -> set[str]:
-    models = (Configuration, System, Service, Override, Rounds, Controls, GatePolicy, MetricOverride, History)
+    tables = (Configuration, System, Service, Container, Build, Override, Rounds, Controls, GatePolicy)
+    models = (*tables, MetricOverride, History)
     return {name for model in models for name in model.model_fields}
 
 

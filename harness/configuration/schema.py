@@ -1,9 +1,9 @@
 """What a configuration may say. The models are the documentation: every key stands here with its meaning."""
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 
 def _environment_text(value: object) -> object:
@@ -28,6 +28,54 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Build(Table):
+    """How an image is made, where it does not exist already."""
+
+    context: str = "."
+    """The folder that is sent to the engine, relative to the file that says it."""
+    dockerfile: str = "Dockerfile"
+    """Relative to ``context``."""
+    arguments: Settings = Field(default_factory=dict)
+    """Build arguments."""
+
+
+class Container(Table):
+    """How a service runs in Docker (``--stack docker``); exactly one of ``image`` and ``build`` says of what.
+
+    In a container ``{host}`` is 0.0.0.0, ``{port}`` is ``port``, ``{python}`` is ``python3``, ``{data}`` is ``data``,
+    and other services are reached by their names.
+    """
+
+    image: str = ""
+    """By tag or, better, by digest. It is pulled when the engine does not have it; that is never part of a start-up."""
+    build: Build | None = None
+    port: Annotated[int, Field(ge=1, le=65535)]
+    """What the service listens on inside."""
+    command: tuple[str, ...] | None = None
+    """Absent: what the image says."""
+    data: Annotated[str, Field(pattern=r"^/")] = "/data"
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[kmg]$")] = "2g"
+    """The container is killed when it needs more."""
+    pids: Annotated[int, Field(ge=1)] = 1024
+    """Processes and threads at most."""
+    cpus: Annotated[float, Field(gt=0)] | None = None
+    """Processor time at most, in cores; absent: no limit."""
+    cpuset: Annotated[str, Field(pattern=r"^[0-9]+([-,][0-9]+)*$")] | None = None
+    """The cores that it may use, such as ``0-1,3``; absent: all."""
+    capabilities: tuple[Annotated[str, Field(pattern=r"^[A-Z_]+$")], ...] = ()
+    """Linux capabilities that it keeps; all others are dropped."""
+    user: str = ""
+    """Empty: what the image says."""
+    init: bool = False
+    """True: a small first process passes signals on, for programs that ignore them as process 1."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if bool(self.image) == (self.build is not None):
+            raise ValueError("exactly one of image and build has to be given")
+        return self
+
+
 class Service(Table):
     """One thing that runs.
 
@@ -36,7 +84,10 @@ class Service(Table):
     ``{clickhouse.port}``, ``{clickhouse.url}``. A brace is doubled to be itself.
     """
 
-    command: tuple[str, ...] = Field(min_length=1)
+    command: tuple[str, ...] = ()
+    """How it is started as a local process."""
+    container: Container | None = None
+    """How it is started in Docker."""
     directory: str = "."
     """Working folder, relative to the file that says it."""
     settings: Settings = Field(default_factory=dict)
@@ -60,12 +111,22 @@ class Service(Table):
     stop_within: Seconds = 5.0
     """Time for an orderly stop (SIGTERM) before the process is killed."""
 
+    @model_validator(mode="after")
+    def _can_be_started(self) -> Self:
+        if not self.command and self.container is None:
+            raise ValueError("a command or a container has to be given")
+        return self
+
 
 class Override(Table):
     """What a variant changes of a service."""
 
     settings: Settings = Field(default_factory=dict)
     command: tuple[str, ...] | None = None
+    image: str | None = None
+    """In Docker: of this image, whatever ``container`` says."""
+    url: Annotated[str, Field(pattern=r"^http://[^/:@]+:[0-9]{1,5}$")] | None = None
+    """It runs already, here: ``http://host:port``. The harness neither starts nor stops it; there is no start-up."""
 
 
 class Rounds(Table):
@@ -154,6 +215,8 @@ class Configuration(Table):
 
     system: str | System
     """The system itself, or the path of a TOML file that holds it."""
+    stack: Literal["local", "docker"] = "local"
+    """How services run unless ``--stack`` says it: as processes of this machine, or each in a container."""
     scenarios: tuple[str, ...] = ("scenarios",)
     """Where ``harness run`` looks for scenarios."""
     reports: str = "reports"

@@ -10,6 +10,7 @@ from harness.files.records import (
     End,
     EngineTold,
     Failed,
+    ImageTold,
     MetricDefined,
     Noted,
     Predicted,
@@ -100,7 +101,9 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         predictions=tuple(predictions),
         traces=tuple(r.trace for r in records if isinstance(r, Traced) and r.side == side),
         failures=(*failures, *conflicts, *undefined),
-        environment=_environment(start, [r for r in records if isinstance(r, EngineTold) and r.side == side]),
+        environment=_environment(
+            start, [r for r in records if isinstance(r, EngineTold | ImageTold) and r.side == side]
+        ),
         looks=start.looks,
         own_rounds={name: n for name, n in start.plan.items() if start.looks and n != start.looks[-1]},
         dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
@@ -115,9 +118,12 @@ def _seconds_per_round(records: Iterable[Record]) -> float | None:
     return median(told) if told else None
 
 
-def _environment(start: SessionStart, told: Iterable[EngineTold]) -> Environment:
-    engines = {f"engine of {record.service}": record.engine for record in told}
-    return replace(start.environment, stable={**start.environment.stable, **engines})
+def _environment(start: SessionStart, told: Sequence[EngineTold | ImageTold]) -> Environment:
+    """An image is what variants differ in; what a service says that it runs on has to agree."""
+    engines = {f"engine of {record.service}": record.engine for record in told if isinstance(record, EngineTold)}
+    images = {f"image of {record.service}": record.image for record in told if isinstance(record, ImageTold)}
+    here = start.environment
+    return replace(here, stable={**here.stable, **engines}, volatile={**here.volatile, **images})
 
 
 def _unmeasured(start: SessionStart, measured: Collection[str]) -> Iterator[Unmeasured]:

@@ -44,6 +44,15 @@ class EngineTold:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageTold:
+    """The image that a service of one variant runs, by name and digest."""
+
+    side: Side
+    service: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetricDefined:
     """A metric that ``scenario`` measures; comes before its values. May be repeated, unchanged."""
 
@@ -137,6 +146,7 @@ class End:
 Record = (
     SessionStart
     | EngineTold
+    | ImageTold
     | MetricDefined
     | Value
     | Predicted
@@ -153,6 +163,7 @@ Record = (
 TYPES: Mapping[str, type[Record]] = {
     "session_start": SessionStart,
     "engine_told": EngineTold,
+    "image_told": ImageTold,
     "metric_defined": MetricDefined,
     "value": Value,
     "predicted": Predicted,

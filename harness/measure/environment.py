@@ -2,6 +2,7 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -11,8 +12,9 @@ from harness.git import commit_of
 from harness.model import Environment
 
 
-def environment(folder: Path, stack: str) -> Environment:
-    """Describe this machine and the state of the repository around ``folder``; ``stack`` is the kind of stack used."""
+def environment(folder: Path, stack: str, facts: Mapping[str, str] | None = None) -> Environment:
+    """Describe this machine and the state of the repository around ``folder``; ``stack`` is the kind of stack used, and
+    ``facts`` what has to agree besides."""
     stable = {
         "stack": stack,
         "system": platform.system(),
@@ -21,6 +23,7 @@ def environment(folder: Path, stack: str) -> Environment:
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        **(facts or {}),
     }
     volatile = {
         "kernel": platform.release(),

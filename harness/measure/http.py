@@ -1,5 +1,6 @@
 """A small HTTP client for measuring: one connection, no proxy, no redirect, a total deadline, a cap on the answer."""
 
+import contextlib
 import http.client
 import json
 import math
@@ -158,6 +159,14 @@ class Client:
         if answer.will_close:
             self.close()
         return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, b"".join(chunks))
+
+    def interrupt(self) -> None:
+        """Cut an exchange short that another thread is waiting for; it fails as if the service had hung up."""
+        connection = self._connection
+        sock = connection.sock if connection is not None else None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

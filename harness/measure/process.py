@@ -6,18 +6,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness import marks
 from harness.errors import HarnessError
 from harness.measure.signals import uninterrupted
 from harness.measure.watchdog import Watchdog
-
-MAX_LOG = 16 * 2**20
-"""Bytes kept of one service's log."""
-_TAIL_LINES = 20
+from harness.output import Output
 
 
 class ServiceProcess:
@@ -37,9 +32,7 @@ class ServiceProcess:
         times in seconds, just before and after the start."""
         self.name = name
         self._watchdog = watchdog
-        self._marks: dict[str, int] = {}
-        self._changed = threading.Condition()
-        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self.output = Output(log)
         self.created = time.monotonic()
         try:
             with uninterrupted():  # a process that the watchdog does not know would stay behind
@@ -57,41 +50,20 @@ class ServiceProcess:
         except OSError as error:
             raise HarnessError(f"{name}: cannot start {command[0]!r} in {folder}: {error.strerror}") from None
         self.pid = self._popen.pid
-        self._reader = threading.Thread(target=self._read, args=(log,), name=f"log of {name}", daemon=True)
+        self._reader = threading.Thread(target=self._read, name=f"log of {name}", daemon=True)
         self._reader.start()
 
-    def _read(self, log: Path) -> None:
+    def _read(self) -> None:
         """Keep reading whatever happens to the log: a service whose output nobody reads would stop."""
         assert self._popen.stdout is not None
-        room = MAX_LOG
         for line in self._popen.stdout:
-            if room > 0:
-                room -= len(line)
-                with contextlib.suppress(OSError), log.open("ab", buffering=0) as file:
-                    file.write(line)
-            self._notice(line.decode("utf-8", "backslashreplace").rstrip())
-        with self._changed:
-            self._changed.notify_all()
+            self.output.feed(line)
+        self.output.end()
 
-    def _notice(self, line: str) -> None:
-        mark = marks.parse(line)
-        with self._changed:
-            if mark is None:
-                self._tail.append(line)
-            else:
-                self._marks.setdefault(*mark)
-                self._changed.notify_all()
-
-    def marks(self) -> dict[str, float]:
-        """The marks seen so far: name -> monotonic time in seconds."""
-        with self._changed:
-            return {name: at / 1e9 for name, at in self._marks.items()}
-
-    def wait_for_mark(self, name: str, within: float) -> bool:
-        """Wait for a mark for up to ``within`` seconds; False when it did not come or the process ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: name in self._marks or not self._reader.is_alive(), within)
-            return name in self._marks
+    @property
+    def moments(self) -> Mapping[str, float]:
+        """``started``: the monotonic time in seconds just after the start."""
+        return {"started": self.started}
 
     def check_alive(self) -> None:
         """Raise a HarnessError that names the cause and the last log lines if the process has ended."""
@@ -101,9 +73,7 @@ class ServiceProcess:
         self._reader.join(1.0)
         cause = f"exited with code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
         after = time.monotonic() - self.created
-        with self._changed:
-            lines = "".join(f"\n    {line:.300}" for line in self._tail)
-        raise HarnessError(f"{self.name} {cause} after {after:.1f} s; its last lines:{lines or ' none'}")
+        raise HarnessError(f"{self.name} {cause} after {after:.1f} s; its last lines:{self.output.last_lines}")
 
     def cpu_seconds(self) -> float | None:
         """Processor time of the process and its living descendants so far, in seconds; None where the kernel does

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,19 +17,18 @@ from harness.configuration.schema import MetricOverride
 from harness.errors import ExitCode, HarnessError
 from harness.files.assemble import runs_from, start_of
 from harness.files.journal import Journal, JournalContents, read_journal
-from harness.files.records import End, Failed, Looked, Resumed, RoundDone, RoundDropped, SessionStart, Value
+from harness.files.records import End, Failed, ImageTold, Looked, Resumed, RoundDone, RoundDropped, SessionStart, Value
 from harness.files.runfile import write_run
 from harness.files.sessions import new_session_folder
 from harness.masking import redact
-from harness.measure.controls import ControlArms, workload
 from harness.measure.environment import environment
 from harness.measure.recorder import Recorder
 from harness.measure.rounds import Progress, Rounds, Stopping
 from harness.measure.scenario import Scenario
 from harness.measure.signals import interruptible
 from harness.measure.slowdown import Slowdown
-from harness.measure.stack import LocalStack
-from harness.measure.startup import RESOLUTION
+from harness.measure.stacks import Kind, Stacks, made
+from harness.measure.startup import IN_DOCKER, RESOLUTION
 from harness.measure.watchdog import Watchdog
 from harness.model import INJECTED, SIDES, Failure, Run, Side, State, Variant
 
@@ -49,6 +48,8 @@ class Request:
     """After so many rounds: the scenarios whose verdict more rounds could still change. Pure."""
     looks: tuple[int, ...]
     """The looks of the scenarios that have no number of rounds of their own."""
+    stack: Kind = "local"
+    """How the services run."""
     controls: bool = True
     """Whether the control arms are measured too."""
     slowdown: Slowdown | None = None
@@ -102,15 +103,25 @@ def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measure
         watchdog = cleanup.enter_context(Watchdog())
         data = Path(tempfile.mkdtemp(prefix="harness-"))
         watchdog.folder(str(data))
-        stacks = _Stacks.of(request, data, watchdog)
-        beginning = _begin(request, [stacks.sides[side].variant for side in SIDES])
+        stacks = cleanup.enter_context(
+            made(
+                request.project,
+                request.origins,
+                request.stack,
+                controls=request.controls,
+                data=data,
+                watchdog=watchdog,
+                tell=lambda doing: tell(Progress(0, 0, 0, len(request.scenarios), doing, 0.0, None)),
+            )
+        )
+        beginning = _begin(request, stacks)
         for stack in stacks.all:
             stack.logs = beginning.folder / LOGS
         journal = cleanup.enter_context(beginning.journal)
         rounds = _rounds(request, stacks, beginning, tell)
         cut_short: BaseException | None = None
         try:
-            with interruptible(), _running(stacks.all):
+            with interruptible(), stacks.running():
                 rounds.run(beginning.first_round, beginning.rounds_done, beginning.looked)
         except (KeyboardInterrupt, HarnessError) as error:
             cut_short = error
@@ -127,30 +138,7 @@ def finish(folder: Path) -> tuple[Run, Run]:
     return runs
 
 
-@dataclass(frozen=True, slots=True)
-class _Stacks:
-    """The stacks of a session: of both variants, and the second `before` of the control arms."""
-
-    sides: Mapping[Side, LocalStack]
-    arms: ControlArms | None
-    all: tuple[LocalStack, ...]
-
-    @classmethod
-    def of(cls, request: Request, data: Path, watchdog: Watchdog) -> "_Stacks":
-        project, secret = request.project, secrets.token_urlsafe(18)
-
-        def stack(side: Side, origin: str, label: str) -> LocalStack:
-            return LocalStack(project, side, origin, label=label, folder=data, secret=secret, watchdog=watchdog)
-
-        sides = {side: stack(side, request.origins[side], side) for side in SIDES}
-        work = workload(project.system, project.file) if request.controls else None
-        if work is None:
-            return cls(sides, None, tuple(sides.values()))
-        control = stack("after", request.origins["before"], "control")
-        return cls(sides, ControlArms(control, work), (*sides.values(), control))
-
-
-def _rounds(request: Request, stacks: _Stacks, beginning: _Beginning, tell: Callable[[Progress], None]) -> Rounds:
+def _rounds(request: Request, stacks: Stacks, beginning: _Beginning, tell: Callable[[Progress], None]) -> Rounds:
     def still_open(done: int) -> Collection[str]:
         return request.undecided(*runs_from(read_journal(beginning.folder / JOURNAL)), done)
 
@@ -166,15 +154,6 @@ def _rounds(request: Request, stacks: _Stacks, beginning: _Beginning, tell: Call
     )
 
 
-@contextlib.contextmanager
-def _running(stacks: Iterable[LocalStack]) -> Iterator[None]:
-    with contextlib.ExitStack() as stop:
-        for stack in stacks:
-            stop.callback(stack.close)
-            stack.open()
-        yield
-
-
 def _end(journal: Journal, cut_short: BaseException | None) -> None:
     state: State = "complete" if cut_short is None else "interrupted"
     if isinstance(cut_short, HarnessError):
@@ -183,7 +162,8 @@ def _end(journal: Journal, cut_short: BaseException | None) -> None:
     journal.sync()
 
 
-def _begin(request: Request, variants: list[Variant]) -> _Beginning:
+def _begin(request: Request, stacks: Stacks) -> _Beginning:
+    variants = [stacks.sides[side].variant for side in SIDES]
     if request.resume is not None:
         return _resumed(request.resume, _identity(request, variants))
     folder = new_session_folder(request.project.reports / "out")
@@ -195,8 +175,8 @@ def _begin(request: Request, variants: list[Variant]) -> _Beginning:
         started=_now(),
         seed=seed,
         variants=(variants[0], variants[1]),
-        environment=environment(request.project.folder, "local"),
-        notes=(*_notes(request.project, variants), *_injected(request.slowdown)),
+        environment=environment(request.project.folder, stacks.kind, stacks.facts),
+        notes=(*_notes(request.project, stacks), *_injected(request.slowdown)),
         looks=request.looks,
         plan={scenario.id: scenario.rounds for scenario in request.scenarios},
         identity=_identity(request, variants),
@@ -204,6 +184,9 @@ def _begin(request: Request, variants: list[Variant]) -> _Beginning:
         selection=request.selection,
     )
     journal.write(start)
+    for side, images in stacks.images.items():
+        for service, image in images.items():
+            journal.write(ImageTold(side, service, image))
     journal.sync()
     return _Beginning(folder, journal, seed)
 
@@ -233,7 +216,9 @@ def _identity(request: Request, variants: Sequence[Variant]) -> str:
     """What has to be the same for a session to be resumed, as a hash."""
     scenarios = [(s.id, s.looks, s.pairs, s.warmup) for s in request.scenarios]
     sides = [asdict(variant) for variant in variants]
-    text = json.dumps([sides, request.controls, *_injected(request.slowdown), sorted(scenarios)], sort_keys=True)
+    text = json.dumps(
+        [sides, request.stack, request.controls, *_injected(request.slowdown), sorted(scenarios)], sort_keys=True
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -241,17 +226,17 @@ def _injected(slowdown: Slowdown | None) -> tuple[str, ...]:
     return () if slowdown is None else (f"{INJECTED}every timed block of after was lengthened by {slowdown.size}.",)
 
 
-def _notes(project: Project, variants: Sequence[Variant]) -> tuple[str, ...]:
+def _notes(project: Project, stacks: Stacks) -> tuple[str, ...]:
     """The system's notes with the settings filled in, said once when both variants agree; and the resolution."""
     notes: list[str] = []
-    for variant in variants:
+    for variant in (stacks.sides[side].variant for side in SIDES):
         values = {
             f"{service}.{name}": value
             for service, settings in variant.settings.items()
             for name, value in settings.items()
         }
         notes += [fill(note, values, f"{project.file}: notes") for note in project.system.notes]
-    return (*dict.fromkeys(notes), RESOLUTION)
+    return (*dict.fromkeys(notes), *stacks.notes, RESOLUTION, *([IN_DOCKER] if stacks.kind == "docker" else []))
 
 
 def _now() -> str:

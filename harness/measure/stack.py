@@ -1,12 +1,10 @@
-"""The running services of one variant, as local processes on 127.0.0.1."""
+"""The running services of one variant: in which order they start, what they are told, how long each lives."""
 
-import random
-import socket
-import sys
+from abc import abstractmethod
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from harness.configuration.load import Project, start_order
 from harness.configuration.placeholders import fill
@@ -14,36 +12,9 @@ from harness.configuration.schema import Override, Service
 from harness.errors import ExitCode, HarnessError
 from harness.masking import mask
 from harness.measure.engine import engine
-from harness.measure.http import Client
-from harness.measure.process import ServiceProcess
+from harness.measure.service import RunningService
 from harness.measure.startup import Startup, watch
-from harness.measure.watchdog import Watchdog
 from harness.model import Side, Variant
-
-HOST = "127.0.0.1"
-_PORTS = range(20000, 32000)
-"""Below the range from which the kernel takes ports for outgoing connections: nobody takes ours between two rounds."""
-_given: set[int] = set()
-
-
-class RunningService(Client):
-    """One service of a running stack: an HTTP client to it, and what the harness knows of its process."""
-
-    def __init__(self, name: str, process: ServiceProcess, port: int, settings: Mapping[str, str]) -> None:
-        super().__init__(HOST, port)
-        self.name = name
-        self.process = process
-        self.settings = settings
-        """The environment variables it was started with, secrets included."""
-
-    @property
-    def url(self) -> str:
-        """Base URL, without a slash at the end."""
-        return f"http://{self.host}:{self.port}"
-
-    def cpu_seconds(self) -> float | None:
-        """Processor seconds that the service has used since it started; None when that is not known."""
-        return self.process.cpu_seconds()
 
 
 class Stack(Protocol):
@@ -80,38 +51,47 @@ class Stack(Protocol):
         ...
 
 
-class LocalStack:
-    """Services as processes of this machine."""
+class ServiceStack:
+    """Services from a configuration. Kinds of stacks differ in how one is started, and where the others find it."""
 
     def __init__(
-        self,
-        project: Project,
-        side: Side,
-        origin: str,
-        *,
-        folder: Path,
-        secret: str,
-        watchdog: Watchdog,
-        label: str = "",
+        self, project: Project, side: Side, origin: str, *, folder: Path, secret: str, label: str = ""
     ) -> None:
-        """``folder`` holds the services' data and, unless ``logs`` is set before they start, their output; ``secret``
-        fills ``{secret}``; ``label`` tells this stack's files from those of others, in place of ``side``."""
-        self._project, self._watchdog = project, watchdog
+        """``folder`` holds the services' output unless ``logs`` is set before they start; ``secret`` fills
+        ``{secret}``; ``label`` tells this stack's files from those of others, in place of ``side``."""
+        self._project = project
         self._label = label or side
-        self._folder = folder / self._label
         self.logs = folder
-        self._services = _with_overrides(project, origin)
+        self._overrides = _overrides(project, origin)
+        self._services = {
+            name: _overridden(service, self._overrides.get(name, Override()))
+            for name, service in project.system.services.items()
+        }
         self._order = start_order(project.system, project.file)
         self._running: dict[str, RunningService] = {}
-        self._values = {"secret": secret, "python": sys.executable}
-        for name in self._services:
-            port = str(_free_port())
-            self._values |= {f"{name}.host": HOST, f"{name}.port": port, f"{name}.url": f"http://{HOST}:{port}"}
+        self._values = {"secret": secret}
         self.settings = {name: service.settings for name, service in self._services.items()}
         self.variant = Variant(side, origin, {name: mask(settings) for name, settings in self.settings.items()})
 
+    @abstractmethod
+    def _address(self, name: str) -> tuple[str, int]:
+        """Host and port at which the other services of this stack reach the service called ``name``."""
+
+    @abstractmethod
+    def _own(self, name: str) -> Mapping[str, str]:
+        """What ``host``, ``port``, ``data`` and ``python`` stand for in the service's own command and settings."""
+
+    @abstractmethod
+    def _launch(
+        self, name: str, service: Service, settings: Mapping[str, str], values: Mapping[str, str]
+    ) -> RunningService:
+        """Start a service; ``values`` fill the placeholders of its command."""
+
     def open(self) -> None:
         """Start the services that live a session."""
+        for name in self._services:
+            host, port = self._elsewhere(name) or self._address(name)
+            self._values |= {f"{name}.host": host, f"{name}.port": str(port), f"{name}.url": f"http://{host}:{port}"}
         self._start("session")
 
     def restart(self) -> Mapping[str, Startup]:
@@ -144,62 +124,53 @@ class LocalStack:
     def check_alive(self) -> None:
         """Raise a HarnessError naming the cause if a service has ended."""
         for service in self._running.values():
-            service.process.check_alive()
+            service.check_alive()
+
+    def _elsewhere(self, name: str) -> tuple[str, int] | None:
+        """Where a service runs already, if it does."""
+        url = self._overrides.get(name, Override()).url
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        return str(parts.hostname), int(parts.port or 80)
 
     def _start(self, lifetime: str) -> dict[str, Startup]:
         startups = {}
         for name in self._order:
             service = self._services[name]
-            if service.lifetime == lifetime:
-                startups[name] = self._start_one(name, service)
+            if service.lifetime == lifetime and (startup := self._start_one(name, service)) is not None:
+                startups[name] = startup
         return startups
 
-    def _start_one(self, name: str, service: Service) -> Startup:
-        data = self._folder / name
-        data.mkdir(parents=True, exist_ok=True)
-        values = self._values | {"port": self._values[f"{name}.port"], "host": HOST, "data": str(data)}
-        where = f"{self._project.file}: services.{name}"
-        settings = {key: fill(text, values, f"{where}.settings.{key}") for key, text in service.settings.items()}
-        process = ServiceProcess(
-            name,
-            [fill(word, values, f"{where}.command") for word in service.command],
-            folder=self._project.system_folder / service.directory,
-            settings=settings,
-            log=self.logs / f"{self._label}-{name}.log",
-            watchdog=self._watchdog,
-        )
-        running = self._running[name] = RunningService(name, process, int(values["port"]), settings)
-        return watch(process, service, running)
+    def _start_one(self, name: str, service: Service) -> Startup | None:
+        """How it came up; None when it runs already."""
+        if (elsewhere := self._elsewhere(name)) is not None:
+            self._running[name] = RunningService(name, *elsewhere, service.settings)
+            return None
+        values = {**self._values, **self._own(name)}
+        where = f"{self._project.file}: services.{name}.settings"
+        settings = {key: fill(text, values, f"{where}.{key}") for key, text in service.settings.items()}
+        running = self._running[name] = self._launch(name, service, settings, values)
+        return watch(running, service)
 
     def _stop(self, name: str) -> None:
         running = self._running.pop(name, None)
         if running is not None:
-            running.close()
-            running.process.stop(self._services[name].stop_within)
+            running.stop(self._services[name].stop_within)
 
 
-def _with_overrides(project: Project, origin: str) -> dict[str, Service]:
+def _overrides(project: Project, origin: str) -> Mapping[str, Override]:
     variants = project.system.variants
     if origin not in variants:
         message = f"{project.file}: no variant {origin!r}; there are {', '.join(sorted(variants))}"
         raise HarnessError(message, ExitCode.USAGE)
-    overrides = variants[origin]
-    services = {}
-    for name, service in project.system.services.items():
-        override = overrides.get(name, Override())
-        changes: dict[str, object] = {"settings": service.settings | override.settings}
-        if override.command is not None:
-            changes["command"] = override.command
-        services[name] = service.model_copy(update=changes)
-    return services
+    return variants[origin]
 
 
-def _free_port() -> int:
-    """A port that nobody listens on, and that no other service of this process was given."""
-    for port in random.sample(_PORTS, 200):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind((HOST, port))
-            if port not in _given:
-                _given.add(port)
-                return port
-    raise HarnessError(f"no free port among 200 tried between {_PORTS.start} and {_PORTS.stop}")
+def _overridden(service: Service, override: Override) -> Service:
+    changes: dict[str, object] = {"settings": service.settings | override.settings}
+    if override.command is not None:
+        changes["command"] = override.command
+    if override.image is not None and service.container is not None:
+        changes["container"] = service.container.model_copy(update={"image": override.image, "build": None})
+    return service.model_copy(update=changes)

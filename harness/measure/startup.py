@@ -1,14 +1,15 @@
 """How a service comes up: its own marks where it prints them, our requests everywhere."""
 
 import http.client
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.configuration.schema import Service
 from harness.errors import HarnessError
-from harness.measure.http import Client, Response
-from harness.measure.process import ServiceProcess
+from harness.measure.http import Response
+from harness.measure.service import RunningService
 from harness.model import Mark
 
 POLL = 0.01
@@ -19,10 +20,16 @@ _LATE_MARK = 0.1
 """Seconds to wait for the mark ``ready`` of a process that prints marks: it may reach us after the answer did."""
 
 RESOLUTION = (
-    f"Start-up: live, ready_seen and first_answer are seen by a request every {POLL * 1000:g} ms; exec, imported, "
-    "listening, ready and settled are times that the process itself printed, if it prints marks."
+    f"Start-up: port, live, ready_seen and first_answer are seen by a connection or request every {POLL * 1000:g} ms; "
+    "exec, imported, listening, ready and settled are times that the process itself printed, if it prints marks."
 )
 """What every report says about start-up times."""
+IN_DOCKER = (
+    "Containers: container and started are the engine's own times; process is the kernel's, to 10 ms, and is that of "
+    "Docker's runtime, which becomes the service later. Processor time and memory are those of the container's control "
+    "group; memory counts pages of files that it has read, too. Pulling or building an image is no part of a start."
+)
+"""What a report of services in containers says besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,9 @@ class Startup:
     """One start of one service. Times in seconds since just before the process was created."""
 
     marks: Mapping[str, float]
-    """``created`` (0), ``started``, the process's own (``exec``, ``imported``, ``listening``, ``ready``, ``settled``)
-    and ours (``live``, ``ready_seen``, ``first_answer``), in the order in which they happened."""
+    """``created`` (0), ``started`` and what else is known of its creation, the process's own (``exec``, ``imported``,
+    ``listening``, ``ready``, ``settled``) and ours (``port``, ``live``, ``ready_seen``, ``first_answer``), in the order
+    in which they happened."""
     cpu: float | None
     """Processor seconds used until the first answer."""
     peak_memory: float | None
@@ -47,34 +55,51 @@ class Startup:
         return tuple(Mark(name, at) for name, at in self.marks.items())
 
 
-def watch(process: ServiceProcess, service: Service, client: Client) -> Startup:
-    """Wait until ``process`` has given its first good answer (and has settled, if that is asked for)."""
+def watch(running: RunningService, service: Service) -> Startup:
+    """Wait until ``running`` has given its first good answer (and has settled, if that is asked for)."""
+    process = running.process
     end = process.created + service.ready_within
-    seen = {"started": process.started}
+    seen = dict(process.moments)
+    if running.listens_itself:
+        _until_open(running, end)
+        seen["port"] = time.monotonic()
     if service.live is not None:
-        _until_ok(process, client, service.live, end, "live")
+        _until_ok(running, service.live, end, "live")
         seen["live"] = time.monotonic()
-    _until_ok(process, client, service.ready, end, "ready")
+    _until_ok(running, service.ready, end, "ready")
     seen["ready_seen"] = time.monotonic()
-    if process.marks():
-        process.wait_for_mark("ready", _LATE_MARK)
+    if process.output.marks:
+        process.output.wait_for_mark("ready", _LATE_MARK)
     if service.first_answer is not None:
-        _until_ok(process, client, service.first_answer, end, "first answer")
+        _until_ok(running, service.first_answer, end, "first answer")
         seen["first_answer"] = time.monotonic()
     cpu, memory = process.cpu_seconds(), process.peak_memory()
     if service.settles_within:
-        process.wait_for_mark("settled", service.settles_within)
+        process.output.wait_for_mark("settled", service.settles_within)
         process.check_alive()
-    times = {name: at - process.created for name, at in {**process.marks(), **seen}.items()}
+    times = {name: at - process.created for name, at in {**process.output.marks, **seen}.items()}
     return Startup({"created": 0.0, **dict(sorted(times.items(), key=lambda item: item[1]))}, cpu, memory)
 
 
-def _until_ok(process: ServiceProcess, client: Client, path: str, end: float, phase: str) -> None:
+def _until_open(running: RunningService, end: float) -> None:
+    """Until somebody accepts connections; the connection is closed again at once."""
+    while (left := end - time.monotonic()) > 0:
+        running.check_alive()
+        try:
+            socket.create_connection((running.host, running.port), min(left, 5.0)).close()
+        except OSError:
+            time.sleep(POLL)
+        else:
+            return
+    raise HarnessError(f"{running.name} did not listen on port {running.port} in time")
+
+
+def _until_ok(running: RunningService, path: str, end: float, phase: str) -> None:
     last = "no answer"
     while (left := end - time.monotonic()) > 0:
-        process.check_alive()
+        running.check_alive()
         try:
-            answer = client.get(path, deadline=min(left, 5.0))
+            answer = running.get(path, deadline=min(left, 5.0))
         except (OSError, http.client.HTTPException) as error:
             if time.monotonic() < end:  # the end itself cuts the last request: no news
                 last = str(error) or type(error).__name__
@@ -83,7 +108,7 @@ def _until_ok(process: ServiceProcess, client: Client, path: str, end: float, ph
                 return
             last = _shown(answer)
         time.sleep(POLL)
-    raise HarnessError(f"{process.name} was not {phase} in time: GET {path} got {last}")
+    raise HarnessError(f"{running.name} was not {phase} in time: GET {path} got {last}")
 
 
 def _shown(answer: Response) -> str:

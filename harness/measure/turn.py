@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.errors import HarnessError
 from harness.files.records import Predicted, Record, Traced, Value
 from harness.measure.recorder import Recorder
+from harness.measure.service import RunningService
 from harness.measure.slowdown import Slowdown
-from harness.measure.stack import RunningService, Stack
+from harness.measure.stack import Stack
 from harness.measure.startup import Startup
 from harness.model import Mark, Metric, Prediction, Side, Trace, Variant
 
@@ -76,7 +78,10 @@ class Turn:
         return self.stack.settings[service][name]
 
     def startup(self, service: str) -> Startup:
-        """How ``service`` came up in this round."""
+        """How ``service`` came up in this round. Raises HarnessError when it was not started in it."""
+        if service not in self.startups:
+            running = self.service(service)
+            raise HarnessError(f"{service} runs at {running.url} and is not started in a round: no start-up to measure")
         return self.startups[service]
 
     @contextlib.contextmanager

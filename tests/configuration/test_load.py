@@ -61,7 +61,7 @@ def test_no_configuration_anywhere(tmp_path: Path) -> None:
         (SOUND + "retries = 3\n", "harness.toml: system.variants.after.retries: input should be"),
         ("sistem = 1\n" + SOUND, "harness.toml: sistem: unknown key; did you mean system?"),
         (SOUND.replace("command", "comand"), "system.services.backend.comand: unknown key; did you mean command?"),
-        (SOUND.replace('["run"]', "[]"), "system.services.backend.command: tuple should have"),
+        (SOUND.replace('["run"]', "[]"), "system.services.backend: a command or a container has to be given"),
         (SOUND.replace('"/ready"', '"ready"'), "services.backend.ready: string should match"),
         (SOUND.replace("ready =", "ready_within = -1\nready ="), "ready_within: input should be greater"),
         (SOUND + "[gate]\nerror_budget = 5\n", "gate.error_budget: input should be less than 0.5, found 5"),

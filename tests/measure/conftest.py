@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.configuration.load import Project, load
-from harness.measure.stack import LocalStack
+from harness.measure.local_stack import LocalStack
 from harness.measure.watchdog import Watchdog
 
 TINY = Path(__file__).parent.parent / "tiny"

@@ -1,0 +1,191 @@
+"""One service in a container: start it, read its marks, ask kernel and engine about it, name what ended it."""
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+import docker.types
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
+
+from harness.containers.cgroup import ControlGroup, control_group
+from harness.containers.engine import ANSWER_SECONDS, asked
+from harness.containers.events import Events, Fate, Listener
+from harness.containers.times import monotonic, nanoseconds, process_start
+from harness.errors import HarnessError
+from harness.output import Output
+
+testcontainers_config.ryuk_disabled = True  # the watchdog and the labels do its work, without an image to pull
+_LOCAL = "127.0.0.1"
+_LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
+"""What the engine keeps of a container's output: bounded."""
+_SIGKILL = 137
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """What is started."""
+
+    name: str
+    """The service; other services reach it by this name."""
+    image: str
+    port: int
+    """What it listens on inside."""
+    command: tuple[str, ...] | None
+    """None: what the image says."""
+    environment: Mapping[str, str]
+    memory: str
+    """Such as ``512m``."""
+    pids: int
+    cpus: float | None
+    cpuset: str | None
+    capabilities: tuple[str, ...]
+    user: str
+    init: bool
+
+
+class ServiceContainer:
+    """A running container."""
+
+    def __init__(
+        self,
+        what: Specification,
+        labels: Mapping[str, str],
+        network: Network,
+        events: Events,
+        log: Path,
+        on_trouble: Listener,
+    ) -> None:
+        """Create and start it; a HarnessError says why that fails.
+
+        ``created`` and ``started`` are monotonic times in seconds: just before it was asked for, and when the engine
+        says that its process ran. ``on_trouble`` is called, from another thread, when it dies or is paused.
+        """
+        self.name, self._what, self._events = what.name, what, events
+        self.output = Output(log)
+        self._container = _configured(what, labels, network)
+        self.created = time.monotonic()
+        try:
+            with asked(f"{what.name}: start a container of {what.image}"):
+                self._container.start()
+        except BaseException:
+            with contextlib.suppress(docker.errors.DockerException, OSError):
+                self._container.stop()  # it may have been created
+            raise
+        self._wrapped = self._container.get_wrapped_container()
+        self.id = str(self._wrapped.id)
+        events.watch(self.id, on_trouble)
+        self._reader = threading.Thread(target=self._read, name=f"log of {what.name}", daemon=True)
+        self._reader.start()
+        self._look()
+
+    def _look(self) -> None:
+        """What the engine says of the running container."""
+        with asked(f"{self.name}: inspect its container"):
+            self._wrapped.reload()
+        attributes = self._wrapped.attrs
+        state: Mapping[str, Any] = attributes["State"]
+        pid = int(state["Pid"])
+        self._group: ControlGroup = control_group(pid) if pid else ControlGroup(None, None)
+        moments = {"container": nanoseconds(attributes["Created"]), "started": nanoseconds(state["StartedAt"])}
+        self.moments = {name: monotonic(at) for name, at in moments.items() if at is not None}
+        if pid and (process := process_start(pid)) is not None:
+            self.moments["process"] = process
+        self.started = self.moments.get("started", time.monotonic())
+        settings = attributes["NetworkSettings"]
+        networks = settings["Networks"].values()
+        self.address = next((str(found["IPAddress"]) for found in networks if found["IPAddress"]), "")
+        bindings = settings["Ports"].get(f"{self._what.port}/tcp") or []
+        self.published = next((int(found["HostPort"]) for found in bindings), None)
+        self.image = str(attributes["Image"])
+
+    def _read(self) -> None:
+        with contextlib.suppress(Exception):  # however the stream broke, no more will come; requests raise many kinds
+            for chunk in self._wrapped.logs(stream=True, follow=True):
+                self.output.feed(chunk)
+        self.output.end()
+
+    def check_alive(self) -> None:
+        """Raise a HarnessError that names the cause and the last log lines if it cannot be measured any more."""
+        if self._events.engine_gone:
+            raise HarnessError(f"{self.name}: the Docker engine has gone away")
+        cause = self._cause(self._events.fate(self.id))
+        if cause:
+            self._reader.join(1.0)
+            after = time.monotonic() - self.created
+            lines = self.output.last_lines
+            raise HarnessError(f"{self.name} {cause} after {after:.1f} s; its last lines:{lines}")
+
+    def _cause(self, fate: Fate) -> str:
+        if fate.died:
+            return self._end(fate)
+        if fate.removed:
+            return "has vanished: somebody removed its container"
+        if fate.paused:
+            return "hangs: somebody paused its container"
+        return "was restarted by somebody" if fate.starts > 1 else ""
+
+    def _end(self, fate: Fate) -> str:
+        state: Mapping[str, Any] = {}
+        with contextlib.suppress(docker.errors.DockerException, OSError):
+            self._wrapped.reload()
+            state = self._wrapped.attrs["State"]
+        code = state.get("ExitCode", fate.exit_code)
+        if state.get("OOMKilled") or fate.out_of_memory:
+            return f"was killed: out of memory (limit {self._what.memory})"
+        if fate.removed and code == _SIGKILL:
+            return "has vanished: somebody removed its container"
+        if code == _SIGKILL:
+            return "was killed (SIGKILL)"
+        return f"exited with code {code}"
+
+    def cpu_seconds(self) -> float | None:
+        """Processor seconds that its control group has used; None when the engine runs elsewhere."""
+        return self._group.cpu_seconds()
+
+    def peak_memory(self) -> float | None:
+        """Bytes that its control group has used at most; None when the engine runs elsewhere."""
+        return self._group.peak_memory()
+
+    def stop(self, within: float) -> None:
+        """Ask for an orderly stop, remove it after ``within`` seconds at most; nothing when the engine is gone."""
+        self._events.forget(self.id)
+        if self._events.engine_gone:
+            return
+        with asked(f"{self.name}: stop its container"), contextlib.suppress(docker.errors.NotFound):
+            self._wrapped.stop(timeout=math.ceil(within))
+            self._container.stop()
+        self._reader.join(2.0)
+
+
+def _configured(what: Specification, labels: Mapping[str, str], network: Network) -> DockerContainer:
+    """Limits, no privileges, a port on 127.0.0.1 only."""
+    with asked(f"{what.name}: reach the Docker engine"):
+        container = DockerContainer(
+            what.image, docker_client_kw={"timeout": ANSWER_SECONDS}, env=dict(what.environment)
+        )
+    container.with_network(network).with_network_aliases(what.name)
+    if what.command is not None:
+        container.with_command(list(what.command))
+    container.ports = {f"{what.port}/tcp": (_LOCAL, None)}  # type: ignore[dict-item] # passed on to docker-py as it is
+    limits = {} if what.cpus is None else {"nano_cpus": round(what.cpus * 1e9)}
+    return container.with_kwargs(
+        labels=dict(labels),
+        mem_limit=what.memory,
+        pids_limit=what.pids,
+        cpuset_cpus=what.cpuset,
+        cap_drop=["ALL"],
+        cap_add=list(what.capabilities),
+        security_opt=["no-new-privileges"],
+        user=what.user or None,
+        init=what.init or None,
+        log_config=docker.types.LogConfig(type=_LOG["Type"], config=_LOG["Config"]),
+        **limits,
+    )

@@ -1,0 +1,115 @@
+"""What happens to the containers of a session, told by the engine the moment it happens."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import docker
+
+Listener = Callable[[], None]
+"""Called, from the thread that follows the events, when a container cannot be measured any more."""
+
+
+@dataclass(slots=True)
+class Fate:
+    """What has happened to a container so far."""
+
+    starts: int = 0
+    paused: bool = False
+    died: bool = False
+    removed: bool = False
+    out_of_memory: bool = False
+    exit_code: int | None = None
+
+
+@dataclass(slots=True)
+class Events:
+    """Follows the engine's events of everything with one label, in a thread of its own, until ``close``."""
+
+    client: docker.DockerClient
+    """One of its own: the stream occupies its connection."""
+    label: str
+    """``name=value``."""
+    engine_gone: bool = False
+    """Whether the stream ended although nobody closed it: the engine has stopped."""
+    _fates: dict[str, Fate] = field(default_factory=dict)
+    _listeners: dict[str, Listener] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stream: Any = None
+    _closed: bool = False
+
+    def open(self) -> None:
+        """Begin to follow."""
+        filters = {"type": "container", "label": self.label}
+        self._stream = self.client.events(decode=True, filters=filters)
+        threading.Thread(target=self._follow, name="events of the engine", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop following."""
+        self._closed = True
+        if self._stream is not None:
+            self._stream.close()
+        self.client.close()
+
+    def watch(self, container: str, listener: Listener) -> None:
+        """Call ``listener`` whenever something bad happens to the container with this id, or to the engine."""
+        with self._lock:
+            self._listeners[container] = listener
+
+    def forget(self, container: str) -> None:
+        """From now on it is ours to stop it."""
+        with self._lock:
+            self._listeners.pop(container, None)
+
+    def fate(self, container: str) -> Fate:
+        """What has happened to it."""
+        with self._lock:
+            return self._fates.setdefault(container, Fate())
+
+    def _follow(self) -> None:
+        with contextlib.suppress(Exception):  # however the connection broke, it is gone; requests raise many kinds
+            for event in self._stream:
+                self._notice(event)
+        if not self._closed:
+            self.engine_gone = True
+            with self._lock:
+                listeners = list(self._listeners.values())
+            for listener in listeners:
+                listener()
+
+    def _notice(self, event: Any) -> None:
+        actor = event.get("Actor", {})
+        container, action = actor.get("ID", ""), event.get("Action", "")
+        with self._lock:
+            trouble = _change(self._fates.setdefault(container, Fate()), action, actor.get("Attributes", {}))
+            listener = self._listeners.get(container)
+        if trouble and listener is not None:
+            listener()
+
+
+def _change(fate: Fate, action: str, attributes: Any) -> bool:
+    """Write an event down; whether the container cannot be measured any more."""
+    match action:
+        case "start":
+            fate.starts += 1
+            return fate.starts > 1
+        case "oom":
+            fate.out_of_memory = True
+        case "pause":
+            fate.paused = True
+            return True
+        case "unpause":
+            fate.paused = False
+        case "die":
+            fate.died = True
+            code = str(attributes.get("exitCode", ""))
+            fate.exit_code = int(code) if code.isdecimal() else None
+            return True
+        case "destroy":
+            fate.removed = True
+            return True
+        case _:
+            pass
+    return False

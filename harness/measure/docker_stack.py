@@ -1,0 +1,168 @@
+"""A stack of containers: one private network, each service by its name in it."""
+
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from harness.configuration.load import Project
+from harness.configuration.placeholders import fill
+from harness.configuration.schema import Container, Service
+from harness.containers.container import ServiceContainer, Specification
+from harness.containers.images import Image, built, present
+from harness.containers.session import EngineSession
+from harness.errors import ExitCode, HarnessError
+from harness.measure.engine import engine
+from harness.measure.service import RunningService
+from harness.measure.stack import ServiceStack
+from harness.model import Side
+
+_REACH = 0.5
+"""Seconds within which a container of this machine answers on its own address, if it can be reached there."""
+_PUBLISHED = "127.0.0.1"
+
+
+class DockerStack(ServiceStack):
+    """Services in containers."""
+
+    def __init__(
+        self,
+        project: Project,
+        side: Side,
+        origin: str,
+        *,
+        folder: Path,
+        secret: str,
+        session: EngineSession,
+        label: str = "",
+    ) -> None:
+        """As every stack; ``session`` is what it may use of the engine."""
+        super().__init__(project, side, origin, folder=folder, secret=secret, label=label)
+        self._session = session
+        self._images: dict[str, Image] = {}
+        self._cleanup = ExitStack()
+        for name in self._services:
+            if not self._elsewhere(name):
+                self._container(name)
+
+    def prepare(self, tell: Callable[[str], None]) -> None:
+        """Have every image: here, pulled or built. Before anything is timed."""
+        for name in self._services:
+            if self._elsewhere(name):
+                continue
+            container = self._container(name)
+            if container.build is None:
+                self._images[name] = present(self._session.client, container.image, tell)
+            else:
+                context = self._project.system_folder / container.build.context
+                tag = f"before-after.build/{name}:{self._label}"
+                arguments = container.build.arguments
+                self._images[name] = built(
+                    self._session.client, context, container.build.dockerfile, arguments, tag, tell
+                )
+
+    @property
+    def images(self) -> Mapping[str, str]:
+        """Service -> the image that it runs, by digest where it has one."""
+        return {name: f"{image.reference} {image.digest}" for name, image in self._images.items()}
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What has to agree for another run to be comparable: the engine and the limits."""
+        docker = self._session.engine
+        told = {"docker": f"{docker.version}, {docker.storage}, control groups {docker.cgroup}"}
+        return told | {f"limits of {name}": _limits(self._container(name)) for name in self._images}
+
+    def open(self) -> None:
+        """Make the network and start the services that live a session."""
+        self._network = self._cleanup.enter_context(self._session.network())
+        super().open()
+
+    def close(self) -> None:
+        """Stop everything, remove the network."""
+        with self._cleanup:
+            super().close()
+
+    def engines(self) -> Mapping[str, str]:
+        """What each running service with a path ``engine`` answers there; of one that does not know it, the image."""
+        told = {}
+        for name, running in self._running.items():
+            path = self._services[name].engine
+            if path is not None and name in self._images and running.get(path).status == 404:
+                told[name] = self._images[name].digest
+            elif path is not None:
+                told[name] = engine(running, path)
+        return told
+
+    def _container(self, name: str) -> Container:
+        container = self._services[name].container
+        if container is None:
+            message = f"{self._project.file}: services.{name}: has no container, so it cannot run in Docker"
+            raise HarnessError(message, ExitCode.USAGE)
+        return container
+
+    def _address(self, name: str) -> tuple[str, int]:
+        return name, self._container(name).port
+
+    def _own(self, name: str) -> Mapping[str, str]:
+        container = self._container(name)
+        return {"host": "0.0.0.0", "port": str(container.port), "data": container.data, "python": "python3"}  # noqa: S104
+
+    def _launch(
+        self, name: str, service: Service, settings: Mapping[str, str], values: Mapping[str, str]
+    ) -> RunningService:
+        container = self._container(name)
+        where = f"{self._project.file}: services.{name}.container.command"
+        command = container.command
+        what = Specification(
+            name=name,
+            image=self._images[name].id,
+            port=container.port,
+            command=None if command is None else tuple(fill(word, values, where) for word in command),
+            environment=settings,
+            memory=container.memory,
+            pids=container.pids,
+            cpus=container.cpus,
+            cpuset=container.cpuset,
+            capabilities=container.capabilities,
+            user=container.user,
+            init=container.init,
+        )
+        log = self.logs / f"{self._label}-{name}.log"
+        process = self._session.start(what, self._network, log, lambda: self._interrupt(name))
+        host, port = self._reached(process, container.port)
+        running = RunningService(name, host, port, settings, process)
+        running.listens_itself = host != _PUBLISHED
+        return running
+
+    def _reached(self, process: ServiceContainer, port: int) -> tuple[str, int]:
+        """The container's own address where that can be reached: what is published goes through a proxy of Docker's,
+        which accepts connections before the service does and takes time itself."""
+        if self._session.local and process.address:
+            try:
+                socket.create_connection((process.address, port), _REACH).close()
+            except ConnectionRefusedError:
+                return process.address, port  # it is there and does not listen yet
+            except OSError:
+                pass
+            else:
+                return process.address, port
+        if process.published is None:
+            process.check_alive()
+            raise HarnessError(f"{process.name}: its container has no address and no published port")
+        return _PUBLISHED, process.published
+
+    def _interrupt(self, name: str) -> None:
+        running = self._running.get(name)
+        if running is not None:
+            running.interrupt()
+
+
+def _limits(container: Container) -> str:
+    limits = {
+        "memory": container.memory,
+        "processes": container.pids,
+        "cpus": container.cpus,
+        "cores": container.cpuset,
+    }
+    return ", ".join(f"{name} {value}" for name, value in limits.items() if value is not None)
