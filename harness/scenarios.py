@@ -294,6 +294,10 @@ class _ProgressPrinter:
 
     def show(self, progress: Progress) -> None:
         """Print where measuring stands, if it is time to."""
+        if progress.failed:
+            self.clear()
+            self._write(f"{progress.doing}\n")
+            return
         if not self._live and time.monotonic() - self._last < QUIET_SECONDS and self._last:
             return
         self._last = time.monotonic()

@@ -23,6 +23,8 @@ from harness.errors import HarnessError
 from harness.output import Output
 
 testcontainers_config.ryuk_disabled = True  # the watchdog and the labels do its work, without an image to pull
+SERVICE = "before-after.service"
+"""Label: stack and service, for people who look at the engine."""
 _LOCAL = "127.0.0.1"
 _LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
 """What the engine keeps of a container's output: bounded."""
@@ -35,7 +37,12 @@ class Specification:
 
     name: str
     """The service; other services reach it by this name."""
+    stack: str
+    """Whose service it is, for people who look at the engine: ``before``, ``after``, ``control``."""
     image: str
+    """By its id, which no tag can move."""
+    reference: str
+    """The same image as people know it."""
     port: int
     """What it listens on inside."""
     command: tuple[str, ...] | None
@@ -73,7 +80,7 @@ class ServiceContainer:
         self._container = _configured(what, labels, network)
         self.created = time.monotonic()
         try:
-            with asked(f"{what.name}: start a container of {what.image}"):
+            with asked(f"{what.name}: start a container of {what.reference}"):
                 self._container.start()
         except BaseException:
             with contextlib.suppress(docker.errors.DockerException, OSError):
@@ -177,7 +184,7 @@ def _configured(what: Specification, labels: Mapping[str, str], network: Network
     container.ports = {f"{what.port}/tcp": (_LOCAL, None)}  # type: ignore[dict-item] # passed on to docker-py as it is
     limits = {} if what.cpus is None else {"nano_cpus": round(what.cpus * 1e9)}
     return container.with_kwargs(
-        labels=dict(labels),
+        labels={**labels, SERVICE: f"{what.stack}/{what.name}"},
         mem_limit=what.memory,
         pids_limit=what.pids,
         cpuset_cpus=what.cpuset,

@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import docker.errors
 
-from harness.containers.engine import asked
+from harness.containers.engine import asked, connect, reason
 from harness.errors import HarnessError
 
 _BUILD_PATIENCE = 1800
@@ -44,12 +44,11 @@ def present(client: docker.DockerClient, reference: str, tell: Callable[[str], N
     if (found := find(client, reference)) is not None:
         return found
     tell(f"pulling {reference}")
-    patient = docker.DockerClient(base_url=client.api.base_url, version=client.api.api_version, timeout=_BUILD_PATIENCE)
+    patient = connect(_BUILD_PATIENCE)
     try:
         patient.images.pull(reference)
     except (docker.errors.DockerException, OSError) as error:
-        said = getattr(error, "explanation", None) or error
-        message = f"the image {reference} is not here and cannot be pulled ({said:.200})"
+        message = f"the image {reference} is not here and cannot be pulled ({reason(error)})"
         raise HarnessError(f"{message}; build it (docs/containers.md), or measure with --stack local") from None
     finally:
         patient.close()
@@ -73,7 +72,7 @@ def built(
     if not (context / dockerfile).is_file():
         raise HarnessError(f"{context / dockerfile}: there is no such Dockerfile")
     tell(f"building {tag}")
-    patient = docker.DockerClient(base_url=client.api.base_url, version=client.api.api_version, timeout=_BUILD_PATIENCE)
+    patient = connect(_BUILD_PATIENCE)
     try:
         with asked(f"build {tag} from {context / dockerfile}"):
             steps = patient.api.build(

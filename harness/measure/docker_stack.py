@@ -116,7 +116,9 @@ class DockerStack(ServiceStack):
         command = container.command
         what = Specification(
             name=name,
+            stack=self._label,
             image=self._images[name].id,
+            reference=self._images[name].reference,
             port=container.port,
             command=None if command is None else tuple(fill(word, values, where) for word in command),
             environment=settings,

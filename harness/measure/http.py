@@ -94,6 +94,7 @@ class Client:
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         self._connection: Connection | None = None
+        self._interrupted = False
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None, deadline: float = DEADLINE) -> Response:
         """GET ``path``."""
@@ -144,6 +145,8 @@ class Client:
         if connection is None:
             connection = self._connection = Connection(self.host, self.port, timeout=_left(end))
             connection.connect()
+        if self._interrupted:  # asked for after the connection is there to be cut: nothing slips in between
+            raise ConnectionAbortedError("interrupted")
         assert connection.sock is not None
         connection.sock.end = end
         connection.sock.settimeout(_left(end))
@@ -161,7 +164,9 @@ class Client:
         return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, b"".join(chunks))
 
     def interrupt(self) -> None:
-        """Cut an exchange short that another thread is waiting for; it fails as if the service had hung up."""
+        """Cut an exchange short that another thread is waiting for, and let no other begin: both raise OSError or
+        http.client.HTTPException, as if the service had hung up."""
+        self._interrupted = True
         connection = self._connection
         sock = connection.sock if connection is not None else None
         if sock is not None:

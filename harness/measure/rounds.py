@@ -49,6 +49,8 @@ class Progress:
     """Seconds since measuring began."""
     left: float | None
     """Seconds that the rest takes at most, if each round takes as long as the last; None before the first has ended."""
+    failed: bool = False
+    """Whether ``doing`` says why measuring ends: to be told at once, whatever was told last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import tempfile
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,13 +121,23 @@ def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measure
         rounds = _rounds(request, stacks, beginning, tell)
         cut_short: BaseException | None = None
         try:
-            with interruptible(), stacks.running():
+            with interruptible(), stacks.running(), _told_at_once(tell):
                 rounds.run(beginning.first_round, beginning.rounds_done, beginning.looked)
         except (KeyboardInterrupt, HarnessError) as error:
             cut_short = error
         _end(journal, cut_short)
     before, after = finish(beginning.folder)
     return Measured(beginning.folder, before, after, rounds.errors), cut_short
+
+
+@contextlib.contextmanager
+def _told_at_once(tell: Callable[[Progress], None]) -> Iterator[None]:
+    """Say why measuring ends before everything is stopped, which may take a while."""
+    try:
+        yield
+    except HarnessError as error:
+        tell(Progress(0, 0, 0, 0, str(error), 0.0, None, failed=True))
+        raise
 
 
 def finish(folder: Path) -> tuple[Run, Run]:

@@ -91,7 +91,7 @@ def _until_open(running: RunningService, end: float) -> None:
             time.sleep(POLL)
         else:
             return
-    raise HarnessError(f"{running.name} did not listen on port {running.port} in time")
+    raise HarnessError(f"{running.name} did not listen on port {running.port} in time{_said(running)}")
 
 
 def _until_ok(running: RunningService, path: str, end: float, phase: str) -> None:
@@ -108,7 +108,11 @@ def _until_ok(running: RunningService, path: str, end: float, phase: str) -> Non
                 return
             last = _shown(answer)
         time.sleep(POLL)
-    raise HarnessError(f"{running.name} was not {phase} in time: GET {path} got {last}")
+    raise HarnessError(f"{running.name} was not {phase} in time: GET {path} got {last}{_said(running)}")
+
+
+def _said(running: RunningService) -> str:
+    return f"; its last lines:{running.process.output.last_lines}"
 
 
 def _shown(answer: Response) -> str:
