@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 10.0
 """How long an engine may be silent before it is taken for hanging."""
+_DEFAULT = "unix:///var/run/docker.sock"
 _SHOWN = 300
 """Characters that are shown of an engine's own words."""
 
@@ -30,10 +31,12 @@ def connect(within: float = ANSWER_SECONDS) -> "docker.DockerClient":
         import docker
     except ImportError:
         raise HarnessError("Docker's libraries are not installed: install the extra [docker]") from None
+    address = _address()
     try:
+        _knock(address, within)
         return docker.from_env(timeout=within)
     except Exception as error:  # noqa: BLE001 - a broken context or certificate raises nearly anything
-        raise HarnessError(_unreachable(error, _address(), within)) from None
+        raise HarnessError(_unreachable(error, plain(address or _DEFAULT), within)) from None
 
 
 def is_local(client: "docker.DockerClient") -> bool:
@@ -165,9 +168,7 @@ def _unreachable(error: BaseException, address: str, within: float) -> str:
 
 
 def _timed_out(chain: Iterable[BaseException]) -> bool:
-    from urllib3.exceptions import TimeoutError as NoAnswer
-
-    return any(isinstance(cause, TimeoutError | NoAnswer) for cause in chain)
+    return any(isinstance(cause, TimeoutError | BlockingIOError) for cause in chain)  # blocking: its queue is full
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -182,13 +183,23 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             left += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]
 
 
-def _address() -> str:
-    """Where the engine is looked for, without credentials."""
+def _address() -> str | None:
+    """Where the engine is looked for; None when Docker's context cannot be read."""
     host: object = os.environ.get("DOCKER_HOST")
     if not host:
-        with contextlib.suppress(Exception):  # only for the message: what is wrong with the context is told anyway
-            import docker
+        import docker
 
+        try:
             host = docker.ContextAPI.kwargs_from_context(environment=os.environ).get("base_url")
-    address = str(host or "unix:///var/run/docker.sock").replace("http+unix://", "unix://")
-    return plain(address)
+        except Exception:  # noqa: BLE001 - bare exceptions; the client raises the same and is asked next
+            return None
+    return str(host or _DEFAULT).replace("http+unix://", "unix://")
+
+
+def _knock(address: str | None, within: float) -> None:
+    """Connect to a local socket ourselves: docker-py leaves its own open when that fails. Raises OSError."""
+    if address is None or not address.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX) as knocking:
+        knocking.settimeout(within)
+        knocking.connect("/" + address.removeprefix("unix://").lstrip("/"))
