@@ -1,0 +1,144 @@
+"""A real Docker engine, and what the tests make there: all of it carries a session of its own and is removed."""
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from typing import Any
+
+import pytest
+
+from harness.containers.engine import connect
+from harness.containers.labels import OWNER, SESSION, Owner
+from harness.errors import HarnessError
+
+REQUIRED = os.environ.get("HARNESS_TEST_DOCKER") == "required"
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[Any]:
+    """A client of the engine; skips where none answers, fails when HARNESS_TEST_DOCKER=required."""
+    try:
+        client = connect()
+    except HarnessError as error:
+        if REQUIRED:
+            pytest.fail(f"HARNESS_TEST_DOCKER=required, but {error}")
+        pytest.skip(str(error))
+    with closing(client):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def empty_image(docker_engine: Any) -> Iterator[str]:
+    """The id of an image with one file: for containers that run nothing of their own."""
+    dockerfile = io.BytesIO(b'FROM scratch\nLABEL before-after.tests=empty\nCMD ["nothing"]\n')
+    image, _ = docker_engine.images.build(fileobj=dockerfile, rm=True)
+    yield image.id
+    docker_engine.images.remove(image.id, force=True)
+
+
+Program = Callable[[], tuple[subprocess.Popen[str], Owner]]
+
+
+@pytest.fixture
+def program() -> Iterator[Program]:
+    """Starts processes that could be a harness, and tells how they name themselves."""
+    with ExitStack() as cleanup:
+
+        def start() -> tuple[subprocess.Popen[str], Owner]:
+            code = "from harness.containers.labels import Owner; print(Owner.here(), flush=True); input()"
+            process = subprocess.Popen(
+                [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            cleanup.callback(process.communicate)
+            cleanup.callback(process.kill)
+            assert process.stdout is not None
+            owner = Owner.parse(process.stdout.readline().strip())
+            assert owner is not None
+            return process, owner
+
+        yield start
+
+
+@pytest.fixture
+def living(program: Program) -> Owner:
+    return program()[1]
+
+
+@pytest.fixture
+def dead(program: Program) -> Owner:
+    process, owner = program()
+    process.kill()
+    process.wait()
+    return owner
+
+
+class Things:
+    """Makes containers, networks and volumes with given labels and removes them at the end."""
+
+    def __init__(self, client: Any, image: str, cleanup: ExitStack) -> None:
+        self.client, self.image, self._cleanup = client, image, cleanup
+        self.session = os.urandom(16).hex()
+
+    def labels(self, owner: Owner | str) -> dict[str, str]:
+        return {SESSION: self.session, OWNER: str(owner)}
+
+    def container(self, owner: Owner | str | None, **options: Any) -> Any:
+        """A container that is only created. No owner: somebody else's."""
+        labels = {} if owner is None else self.labels(owner)
+        container = self.client.containers.create(self.image, **{"labels": labels, **options})
+        self._cleanup.callback(gently, container.remove, force=True, v=True)
+        return container
+
+    def running(self, owner: Owner | str | None, **options: Any) -> Any:
+        """A container in which a program of this machine sleeps."""
+        folders = {path: {"bind": path, "mode": "ro"} for path in ("/usr", "/bin", "/lib", "/lib64") if exists(path)}
+        container = self.container(owner, command=["/bin/sleep", "600"], volumes=folders, **options)
+        container.start()
+        return container
+
+    def network(self, owner: Owner | str) -> Any:
+        network = self.client.networks.create(f"before-after-test-{os.urandom(4).hex()}", labels=self.labels(owner))
+        self._cleanup.callback(gently, network.remove)
+        return network
+
+    def volume(self, owner: Owner | str) -> Any:
+        volume = self.client.volumes.create(f"before-after-test-{os.urandom(4).hex()}", labels=self.labels(owner))
+        self._cleanup.callback(gently, volume.remove, force=True)
+        return volume
+
+    def all_of(self, owner: Owner | str) -> list[Any]:
+        return [self.container(owner), self.network(owner), self.volume(owner)]
+
+
+@pytest.fixture
+def things(docker_engine: Any, empty_image: str) -> Iterator[Things]:
+    with ExitStack() as cleanup:
+        yield Things(docker_engine, empty_image, cleanup)
+
+
+def gently(removal: Callable[..., object], **options: object) -> None:
+    """Remove what may be gone already."""
+    from docker.errors import NotFound
+
+    try:
+        removal(**options)
+    except NotFound:
+        return
+
+
+def exists(path: str) -> bool:
+    return os.path.lexists(path)
+
+
+def is_there(thing: Any) -> bool:
+    """Whether the engine still has the container, network or volume."""
+    from docker.errors import NotFound
+
+    try:
+        thing.reload()
+    except NotFound:
+        return False
+    return True
