@@ -1,4 +1,4 @@
-"""`.ci/docker` with a stand-in for dockerd: what it starts it stops, and nothing else. CI itself starts the real one."""
+"""`.ci/docker` with a stand-in for dockerd: what it starts it stops, and nothing else. CI starts the real one."""
 
 import os
 import shutil
