@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 UV     ?= uv
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help report test check bench lock clean
+.PHONY: help report test images check bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ report: $(VENV)/report.installed ## Measure `before` and `after` of the referenc
 
 test: $(VENV)/dev.installed ## Run the tests
 	$(BIN)/python -m pytest
+
+images: $(VENV)/dev.installed ## Build the reference system's images into the Docker engine that answers, without a registry
+	$(BIN)/python fixtures/reference/docker/build.py
 
 check: $(VENV)/dev.installed ## Style, types, import directions, declared dependencies
 	$(BIN)/ruff check .

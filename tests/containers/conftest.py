@@ -5,15 +5,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import docker
 import pytest
+from docker.models.containers import Container
 
 from harness.containers.engine import connect
 from harness.containers.labels import OWNER, SESSION, Owner
 from harness.errors import HarnessError
 
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "fixtures" / "reference" / "docker" / "build.py"
 REQUIRED = os.environ.get("HARNESS_TEST_DOCKER") == "required"
 
 
@@ -142,3 +148,33 @@ def is_there(thing: Any) -> bool:
     except NotFound:
         return False
     return True
+
+
+@pytest.fixture(scope="session")
+def images(docker_engine: docker.DockerClient) -> dict[str, str]:
+    """The images of the reference system, built if anything changed: name -> tag."""
+    done = subprocess.run([sys.executable, BUILD], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return {name: f"before-after/{name}:local" for name in ("base", "backend", "llm", "clickhouse")}
+
+
+Starter = Callable[..., Container]
+
+
+@pytest.fixture
+def start(docker_engine: docker.DockerClient) -> Iterator[Starter]:
+    """Create a container that is gone after the test; with ``run=False`` it is not started yet."""
+    started: list[Container] = []
+
+    def create(image: str, *, run: bool = True, **options: object) -> Container:
+        marked = {"before-after.test": uuid4().hex}
+        container = docker_engine.containers.create(image, labels=marked, **options)
+        started.append(container)
+        if run:
+            container.start()
+        return container
+
+    yield create
+    for container in started:
+        with suppress(docker.errors.NotFound):  # the test has removed it
+            container.remove(force=True, v=True)
