@@ -80,11 +80,12 @@ class ServiceContainer:
         self._container = _configured(what, labels, network)
         self.created = time.monotonic()
         try:
-            with asked(f"{what.name}: start a container of {what.reference}"):
+            with events.minded(), asked(f"{what.name}: start a container of {what.reference}"):
                 self._container.start()
         except BaseException:
-            with contextlib.suppress(docker.errors.DockerException, OSError):
-                self._container.stop()  # it may have been created
+            if not events.engine_gone:
+                with contextlib.suppress(docker.errors.DockerException, OSError):
+                    self._container.stop()  # it may have been created
             raise
         self._wrapped = self._container.get_wrapped_container()
         self.id = str(self._wrapped.id)
@@ -95,7 +96,7 @@ class ServiceContainer:
 
     def _look(self) -> None:
         """What the engine says of the running container."""
-        with asked(f"{self.name}: inspect its container"):
+        with self._events.minded(), asked(f"{self.name}: inspect its container"):
             self._wrapped.reload()
         attributes = self._wrapped.attrs
         state: Mapping[str, Any] = attributes["State"]
@@ -166,7 +167,11 @@ class ServiceContainer:
         self._events.forget(self.id)
         if self._events.engine_gone:
             return
-        with asked(f"{self.name}: stop its container"), contextlib.suppress(docker.errors.NotFound):
+        with (
+            self._events.minded(),
+            asked(f"{self.name}: stop its container"),
+            contextlib.suppress(docker.errors.NotFound),
+        ):
             self._wrapped.stop(timeout=math.ceil(within))
             self._container.stop()
         self._reader.join(2.0)

@@ -44,9 +44,14 @@ def is_local(client: "docker.DockerClient") -> bool:
     return str(client.api.base_url) == "http+docker://localhost"
 
 
+class EngineLost(HarnessError):
+    """The engine did not answer at all: asking it more takes time and brings nothing."""
+
+
 @contextlib.contextmanager
 def asked(what: str) -> Iterator[None]:
-    """Turn the failure of one call into a HarnessError (12): ``what`` was asked, and what the engine answered.
+    """Turn the failure of one call into a HarnessError (12): ``what`` was asked, and what the engine answered; into
+    EngineLost when it did not answer.
 
     What a caller handles itself, such as docker.errors.NotFound, it catches inside.
     """
@@ -56,7 +61,8 @@ def asked(what: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, HTTPError, OSError) as error:  # requests' errors are OSErrors
-        raise HarnessError(f"Docker: {what}: {reason(error)}") from None
+        kind = HarnessError if getattr(error, "explanation", None) else EngineLost
+        raise kind(f"Docker: {what}: {reason(error)}") from None
 
 
 def reason(error: BaseException) -> str:

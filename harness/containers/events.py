@@ -2,11 +2,13 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import docker
+
+from harness.containers.engine import EngineLost
 
 Listener = Callable[[], None]
 """Called, from the thread that follows the events, when a container cannot be measured any more."""
@@ -33,7 +35,7 @@ class Events:
     label: str
     """``name=value``."""
     engine_gone: bool = False
-    """Whether the stream ended although nobody closed it: the engine has stopped."""
+    """Whether the stream ended although nobody closed it, or the engine did not answer: it is not asked any more."""
     _fates: dict[str, Fate] = field(default_factory=dict)
     _listeners: dict[str, Listener] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -52,6 +54,15 @@ class Events:
         if self._stream is not None:
             self._stream.close()
         self.client.close()
+
+    @contextlib.contextmanager
+    def minded(self) -> Iterator[None]:
+        """Calls to the engine; when it is lost in one of them, that is kept for the others."""
+        try:
+            yield
+        except EngineLost:
+            self.engine_gone = True
+            raise
 
     def watch(self, container: str, listener: Listener) -> None:
         """Call ``listener`` whenever something bad happens to the container with this id, or to the engine."""

@@ -48,7 +48,7 @@ class EngineSession:
     @contextlib.contextmanager
     def network(self) -> Iterator[Network]:
         """A private network, removed at the end unless the engine is gone."""
-        with asked("make a network"):
+        with self._events.minded(), asked("make a network"):
             network = Network(
                 docker_client_kw={"timeout": ANSWER_SECONDS}, docker_network_kw={"labels": dict(self.labels)}
             ).create()
@@ -56,7 +56,7 @@ class EngineSession:
             yield network
         finally:
             if not self._events.engine_gone:
-                with asked("remove a network"), contextlib.suppress(docker.errors.NotFound):
+                with self._events.minded(), asked("remove a network"), contextlib.suppress(docker.errors.NotFound):
                     network.remove()
 
     def start(self, what: Specification, network: Network, log: Path, on_trouble: Listener) -> ServiceContainer:

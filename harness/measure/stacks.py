@@ -2,7 +2,6 @@
 
 import contextlib
 import secrets
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,11 +90,12 @@ def _in_docker(
     watchdog: Watchdog,
     tell: Callable[[str], None],
 ) -> Iterator[Stacks]:
+    from harness.containers import sweep
     from harness.containers.session import EngineSession  # an extra: only who asks for Docker has to have it
     from harness.measure.docker_stack import DockerStack
 
     with EngineSession.opened() as session:
-        watchdog.at_end([sys.executable, "-P", "-m", "harness.containers.sweep", session.token])
+        watchdog.at_end(sweep.command(session.token))
         prepared: dict[str, DockerStack] = {}
 
         def in_docker(side: Side, origin: str, label: str) -> ServiceStack:

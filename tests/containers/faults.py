@@ -72,8 +72,8 @@ def test_work(turn):
     if turn.round == 1 and turn.side == "before":
         Path(os.environ["FAULT_NOW"]).touch()
         end = time.monotonic() + 60
-        while time.monotonic() < end:
-            backend.get(os.environ.get("FAULT_ASKS", "/work"), deadline=5)
+        while (asked := os.environ["FAULT_ASKS"]) and time.monotonic() < end:
+            backend.get(asked, deadline=5)
             time.sleep(0.01)
 """
 
@@ -91,7 +91,7 @@ class Fault:
     act: Callable[["Run"], None] | None = None
     """What is done to the backend of `before` in the second round; None: it goes wrong by itself."""
     asks: str = "/work"
-    """What the scenario asks in the second round."""
+    """What the scenario asks in the second round, again and again; nothing, if it is empty."""
     engine: Callable[["Run"], None] | None = None
     """What is done to the engine in the second round."""
     from_start: Callable[[EngineProxy], None] | None = None
@@ -132,18 +132,23 @@ def _kill(number: str) -> Callable[[Run], None]:
 
 
 FAULTS = (
-    Fault("no such image", r"image no/such:image is not here and cannot be pulled .*--stack local", {"image": "no/such:image"}),
-    Fault("bad digest", r"image .*@sha256:0000.* is not here and cannot be pulled", {"image": "before-after/base@sha256:" + "0" * 64}),
+    Fault("no such image", r"image no/such:image is not here and cannot be pulled .*--stack local",
+          {"image": "no/such:image"}),
+    Fault("bad digest", r"image .*@sha256:0000.* is not here and cannot be pulled",
+          {"image": "before-after/base@sha256:" + "0" * 64}),
     Fault("no such program", r"backend: .*no-such-program.*not found", {"command": ["no-such-program"]}),
     Fault("no such user", r"backend: .*nobody-like-this", {"user": "nobody-like-this"}),
     Fault("no such core", r"backend: .*[Cc][Pp][Uu]", {"cpuset": "4000"}),
     Fault("too little memory for anything", r"backend: .*[Mm]emory", {"memory": "1k"}),
     Fault("exits at start", r"backend exited with code 3 .*cannot go on: no configuration", settings={"FAULT": "exit"}),
-    Fault("exits later", r"backend exited with code 1 .*gave up waiting for its database", settings={"FAULT": "late exit"}),
+    Fault("exits later", r"backend exited with code 1 .*gave up waiting for its database",
+          settings={"FAULT": "late exit"}),
     Fault("too much memory at start", r"backend was killed: out of memory \(limit 64m\)", settings={"FAULT": "memory"}),
     Fault("crashes at start", r"backend exited with code 139", settings={"FAULT": "crash"}),
-    Fault("never ready", r"backend was not ready in time: GET /ready got status 503: 'not yet'", settings={"FAULT": "never"}),
-    Fault("somebody else answers", r"was not ready in time: GET /ready got status 404: '<html>", settings={"FAULT": "page"}),
+    Fault("never ready", r"backend was not ready in time: GET /ready got status 503: 'not yet'",
+          settings={"FAULT": "never"}),
+    Fault("somebody else answers", r"was not ready in time: GET /ready got status 404: '<html>",
+          settings={"FAULT": "page"}),
     Fault("never listens", r"backend did not listen on port 8000 in time", settings={"FAULT": "deaf"}),
     Fault("too slow", r"backend did not listen on port 8000 in time", settings={"FAULT": "slow"}),
     Fault("port in use", r"backend exited with code 1 .*Address already in use", settings={"FAULT": "port"}),
@@ -153,17 +158,21 @@ FAULTS = (
     Fault("crashes", r"backend exited with code 139", asks="/crash"),
     Fault("exits", r"backend exited with code 7 .*about to die", asks="/die"),
     Fault("too much memory", r"backend was killed: out of memory \(limit 64m\)", asks="/eat"),
-    Fault("removed by somebody", r"backend has vanished: somebody removed its container", act=lambda run: run.backend().remove(force=True)),
+    Fault("removed by somebody", r"backend has vanished: somebody removed its container",
+          act=lambda run: run.backend().remove(force=True)),
     Fault("stopped by somebody", r"backend exited with code 143", act=lambda run: run.backend().stop(timeout=1)),
-    Fault("restarted by somebody", r"backend (was restarted by somebody|was killed|exited with code)", act=lambda run: run.backend().restart(timeout=0)),
+    Fault("restarted by somebody", r"backend (was restarted by somebody|was killed|exited with code)",
+          act=lambda run: run.backend().restart(timeout=0)),
     Fault("paused by somebody", r"backend hangs: somebody paused its container", act=lambda run: run.backend().pause()),
     Fault("hangs", r"before: TimeoutError", asks="/hang", code=13),
-    Fault("cut off the network", r"before: (TimeoutError|OSError|ConnectionRefusedError)|backend", act=lambda run: _cut_off(run), code=13),
+    Fault("cut off the network", r"before: (TimeoutError|OSError|ConnectionRefusedError)|backend",
+          act=lambda run: _cut_off(run), code=13),
     Fault("no engine", r"no Docker engine: .* does not exist", from_start=lambda proxy: proxy.die()),
-    Fault("engine frozen at start", r"Docker engine .* does not answer within 10 s", from_start=lambda proxy: proxy.freeze()),
+    Fault("engine frozen at start", r"Docker engine .* does not answer within 10 s",
+          from_start=lambda proxy: proxy.freeze()),
     Fault("engine answers errors", r"Docker engine .* answers 500", from_start=lambda proxy: proxy.break_down()),
     Fault("engine dies", r"the Docker engine has gone away", engine=lambda run: run.proxy.die()),
-    Fault("engine freezes", r"Docker: .*: the engine does not answer", engine=lambda run: run.proxy.freeze()),
+    Fault("engine freezes", r"Docker: .*: the engine does not answer", asks="", engine=lambda run: run.proxy.freeze()),
 )  # fmt: skip
 
 
