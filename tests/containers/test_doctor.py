@@ -92,6 +92,14 @@ def test_without_docker_there_is_nothing_to_clean(folder: Path) -> None:
     assert len(told["docker engine"]) == 1
 
 
+def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("docker", "requests", "urllib3"):
+        monkeypatch.setitem(sys.modules, module, None)
+    code, told = doctor_here()
+    assert code == 0
+    assert told["docker engine"] == ["Docker's libraries are not installed: install the extra [docker]"]
+
+
 def test_a_broken_configuration_stays_what_the_doctor_is_about(folder: Path) -> None:
     (folder / "harness.toml").write_text("nonsense = 1\n")
     code, told = doctor(folder, DOCKER_HOST=MISSING)

@@ -226,8 +226,8 @@ def test_without_an_engine_one_line_says_so_while_a_harness_waits(session_things
     assert process.returncode == ExitCode.ENVIRONMENT
     assert out == ""
     assert err == (
-        f"harness: containers of session {session_things.session[:8]} may be left (no Docker engine: {MISSING} does not "
-        "exist; is Docker installed and started?); harness doctor --clean removes them later\n"
+        f"harness: containers of session {session_things.session[:8]} may be left (no Docker engine: {MISSING} does "
+        "not exist; is Docker installed and started?); harness doctor --clean removes them later\n"
     )
 
 
