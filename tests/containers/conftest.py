@@ -14,8 +14,9 @@ import docker
 import pytest
 from docker.models.containers import Container
 
+from harness.containers import sweep
 from harness.containers.engine import connect
-from harness.containers.labels import OWNER, SESSION, Owner
+from harness.containers.labels import Owner
 from harness.errors import HarnessError
 
 ROOT = Path(__file__).parents[2]
@@ -89,7 +90,7 @@ class Things:
         self.session = os.urandom(16).hex()
 
     def labels(self, owner: Owner | str) -> dict[str, str]:
-        return {SESSION: self.session, OWNER: str(owner)}
+        return {sweep.SESSION: self.session, sweep.OWNER: str(owner)}
 
     def container(self, owner: Owner | str | None, **options: Any) -> Any:
         """A container that is only created. No owner: somebody else's."""
@@ -120,9 +121,20 @@ class Things:
 
 
 @pytest.fixture
-def things(docker_engine: Any, empty_image: str) -> Iterator[Things]:
+def session_things(docker_engine: Any, empty_image: str) -> Iterator[Things]:
+    """Things with the labels of a real session: for what removes one session, by its token."""
     with ExitStack() as cleanup:
         yield Things(docker_engine, empty_image, cleanup)
+
+
+@pytest.fixture
+def things(session_things: Things, monkeypatch: pytest.MonkeyPatch) -> Things:
+    """Things under labels of this test's own, which the sweep looks for as well: whatever a test removes of all
+    sessions, those that run on this engine meanwhile are not among them."""
+    test = os.urandom(4).hex()
+    monkeypatch.setattr(sweep, "SESSION", f"before-after-test-{test}.session")
+    monkeypatch.setattr(sweep, "OWNER", f"before-after-test-{test}.owner")
+    return session_things
 
 
 def gently(removal: Callable[..., object], **options: object) -> None:
