@@ -36,11 +36,12 @@ def main() -> None:
     cold, cached, identities = [], [], set()
     for _ in range(rounds):
         _remove(client)
-        cold.append(use(_COMMAND, ROOT).seconds)
-        cached.append(use(_COMMAND, ROOT).seconds)
+        cold.append(use(_COMMAND, ROOT))
+        cached.append(use(_COMMAND, ROOT))
         identities.add(tuple(client.images.get(tag).id for tag in _TAGS))
-    _row("four images, cold", cold, "s")
-    _row("four images, cached", cached, "s")
+    for name, usages in {"cold": cold, "cached": cached}.items():
+        _row(f"four images, {name}", [usage.seconds for usage in usages], "s")
+        _row("  processor, without the engine's", [usage.cpu for usage in usages], "s")
     print(f"different ids in {rounds} cold builds: {len(identities) - 1}")
     print(", ".join(f"{tag} {client.images.get(tag).attrs['Size'] / 1e6:.1f} MB" for tag in reversed(_TAGS)) + "\n")
     _starts(client, rounds)

@@ -98,6 +98,11 @@ class Fault:
     """What is done to the engine before anything starts."""
     code: int = 12
 
+    @property
+    def midway(self) -> bool:
+        """Whether it goes wrong when something has been measured already."""
+        return self.act is not None or self.engine is not None or self.asks != "/work"
+
 
 @dataclass(slots=True)
 class Run:

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -21,15 +22,15 @@ from docker.models.containers import Container
 from tests.containers.conftest import BUILD, ROOT, Starter
 
 NAMES = ("base", "backend", "llm", "clickhouse")
-LIMITS = {"base": 80e6, "backend": 110e6, "llm": 80e6, "clickhouse": 680e6}
+LIMITS = {"base": 90e6, "backend": 110e6, "llm": 90e6, "clickhouse": 680e6}
 """Bytes."""
 _HTTP_PACKAGES = {"anyio", "certifi", "click", "h11", "httpcore", "httpx", "idna", "starlette", "tenacity", "uvicorn"}
 BACKEND_PACKAGES = {"backports", "clickhouse_connect", "lz4", "typing_extensions.py", "urllib3", *_HTTP_PACKAGES}
 ENGINE_PACKAGES = {"backports", "chdb", "lz4"}
 
 
-def build(*arguments: str, **options: object) -> str:
-    command = [sys.executable, str(BUILD), *arguments]
+def build(*arguments: str, script: Path = BUILD, **options: object) -> str:
+    command = [sys.executable, str(script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -107,6 +108,38 @@ def test_an_image_made_again_has_the_same_id(docker_engine: docker.DockerClient,
         docker_engine.images.remove(tag)
 
 
+def test_a_changed_source_is_a_new_image_and_the_old_one_goes(
+    docker_engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    for part in ("fixtures/reference/docker", "harness"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    tag = "before-after-test/llm:local"
+
+    def built() -> tuple[str, str]:
+        script = tmp_path / BUILD.relative_to(ROOT)
+        told = build("llm", "--repository", "before-after-test", script=script).split()
+        return told[4], docker_engine.images.get(tag).id
+
+    def change(text: str) -> None:
+        with (tmp_path / "harness" / "marks.py").open("a") as source:
+            source.write(f"# {text}\n")
+
+    try:
+        change("Not as in this checkout, whose image has another tag and stays.")
+        first = built()
+        assert built() == ("unchanged", first[1])
+        (tmp_path / "harness" / "cli" / "run.py").write_text("not in the image")
+        assert built() == ("unchanged", first[1])
+        change("Changed again.")
+        second = built()
+        assert (first[0], second[0]) == ("built", "built")
+        assert second[1] != first[1]
+        with pytest.raises(docker.errors.ImageNotFound):
+            docker_engine.images.get(first[1])
+    finally:
+        docker_engine.images.remove(tag)
+
+
 def test_docker_build_makes_the_same_of_the_contexts(
     docker_engine: docker.DockerClient, images: dict[str, str], start: Starter, tmp_path: Path
 ) -> None:
@@ -117,9 +150,11 @@ def test_docker_build_makes_the_same_of_the_contexts(
         ours, theirs = (docker_engine.images.get(one).attrs["Config"] for one in (images["llm"], tag))
         for key in ("Cmd", "Env", "User", "WorkingDir", "ExposedPorts", "Entrypoint"):
             assert ours[key] == theirs[key], key
-        assert get(start(tag), 8000, "/health")[0] == 200
+        container = start(tag)
+        assert get(container, 8000, "/health")[0] == 200
+        container.remove(force=True)  # or the image could only lose its tag
     finally:
-        docker_engine.images.remove(tag, force=True)
+        docker_engine.images.remove(tag)
 
 
 # Started

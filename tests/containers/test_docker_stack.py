@@ -1,0 +1,111 @@
+"""A stack of containers: the same answers as from processes, limits kept, times in order, the wrong project refused."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from harness.configuration.load import Project, load, with_images
+from harness.containers.session import EngineSession
+from harness.errors import ExitCode, HarnessError
+from harness.measure.docker_stack import DockerStack
+from harness.measure.startup import POLL
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.usefixtures("docker_engine")
+
+
+@pytest.fixture
+def session() -> Iterator[EngineSession]:
+    with EngineSession.opened() as opened:
+        yield opened
+
+
+@pytest.fixture
+def reference(images: dict[str, str]) -> Project:
+    return with_images(load(ROOT / "pyproject.toml"), [f"clickhouse={images['clickhouse']}"])
+
+
+@pytest.fixture
+def stack(reference: Project, session: EngineSession, tmp_path: Path) -> Iterator[DockerStack]:
+    with ExitStack() as cleanup:
+        stack = DockerStack(reference, "after", "after", folder=tmp_path, secret="correct horse", session=session)
+        stack.prepare(lambda _: None)
+        cleanup.callback(stack.close)
+        stack.open()
+        yield stack
+
+
+def test_the_reference_system_in_containers(stack: DockerStack) -> None:
+    startup = stack.restart()["backend"]
+    marks = startup.marks
+    assert list(marks.values()) == sorted(marks.values())
+    early = ["created", "container", "started", "exec", "imported", "listening"]
+    assert [name for name in marks if name in early] == early
+    assert marks["port"] >= marks["listening"] - 1e-3  # not the proxy of a published port, which listens long before
+    assert marks["live"] <= marks["ready_seen"] <= marks["first_answer"] <= marks["settled"]
+    assert marks["ready_seen"] - marks["ready"] < 1 + POLL
+    assert startup.cpu is not None
+    assert 0 < startup.cpu < marks["first_answer"] * 64
+    assert startup.peak_memory is not None
+    assert 2**20 < startup.peak_memory < 2**30
+    assert stack.engines() == {"clickhouse": stack.engines()["clickhouse"]}
+    assert stack.engines()["clickhouse"].startswith("chdb-http ")
+    assert stack.service("backend").get("/api/metrics/summary").status == 200
+    stack.check_alive()
+
+
+def test_limits_and_privileges_are_as_configured(stack: DockerStack, session: EngineSession) -> None:
+    stack.restart()
+    (backend,) = session.client.containers.list(filters={"label": "before-after.service=after/backend"})
+    host = backend.attrs["HostConfig"]
+    assert host["Memory"] == 2**30
+    assert host["PidsLimit"] == 1024
+    assert host["CapDrop"] == ["ALL"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["Privileged"] is False
+    bindings = [entry for entries in backend.attrs["NetworkSettings"]["Ports"].values() for entry in entries or ()]
+    assert {entry["HostIp"] for entry in bindings} == {"127.0.0.1"}
+    assert stack.facts["limits of backend"] == "memory 1g, processes 1024"
+    assert stack.facts["docker"].startswith(session.engine.version)
+    assert stack.images["backend"].startswith("before-after/backend:local sha256:")
+
+
+def test_every_restart_is_another_container_and_the_network_is_the_stacks_own(
+    stack: DockerStack, session: EngineSession
+) -> None:
+    seen = set()
+    for _ in range(2):
+        stack.restart()
+        seen |= {c.id for c in session.client.containers.list(filters={"label": "before-after.service=after/backend"})}
+    assert len(seen) == 2
+    stack.close()
+    label = {"label": f"before-after.session={session.token}"}
+    assert session.client.containers.list(all=True, filters=label) == []
+    assert session.client.networks.list(filters=label) == []
+
+
+def test_cores_and_processor_time_can_be_limited(reference: Project, session: EngineSession, tmp_path: Path) -> None:
+    services = dict(reference.system.services)
+    container = services["backend"].container
+    assert container is not None
+    limited = container.model_copy(update={"cpus": 0.5, "cpuset": "0"})
+    services = {"backend": services["backend"].model_copy(update={"container": limited, "needs": ()})}
+    system = reference.system.model_copy(update={"services": services, "variants": {"before": {}}})
+    stack = DockerStack(
+        Project(reference.file, reference.configuration, system, reference.system_folder),
+        "before", "before", folder=tmp_path, secret="x", session=session,
+    )  # fmt: skip
+    assert stack.facts == {"docker": stack.facts["docker"]}
+    stack.prepare(lambda _: None)
+    assert stack.facts["limits of backend"] == "memory 1g, processes 1024, cpus 0.5, cores 0"
+
+
+def test_a_service_without_a_container_is_refused(tmp_path: Path, session: EngineSession) -> None:
+    (tmp_path / "harness.toml").write_text(
+        '[system.services.backend]\ncommand = ["x"]\nready = "/"\n[system.variants.before]\n[system.variants.after]\n'
+    )
+    with pytest.raises(HarnessError, match=r"services.backend: has no container, so it cannot run in Docker") as error:
+        DockerStack(load(tmp_path / "harness.toml"), "before", "before", folder=tmp_path, secret="x", session=session)
+    assert error.value.code == ExitCode.USAGE
