@@ -5,8 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
-from pathlib import Path
+from contextlib import ExitStack, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -15,26 +14,7 @@ import pytest
 from docker.models.containers import Container
 
 from harness.containers import sweep
-from harness.containers.engine import connect
 from harness.containers.labels import Owner
-from harness.errors import HarnessError
-
-ROOT = Path(__file__).parents[2]
-BUILD = ROOT / "fixtures" / "reference" / "docker" / "build.py"
-REQUIRED = os.environ.get("HARNESS_TEST_DOCKER") == "required"
-
-
-@pytest.fixture(scope="session")
-def docker_engine() -> Iterator[Any]:
-    """A client of the engine; skips where none answers, fails when HARNESS_TEST_DOCKER=required."""
-    try:
-        client = connect()
-    except HarnessError as error:
-        if REQUIRED:
-            pytest.fail(f"HARNESS_TEST_DOCKER=required, but {error}")
-        pytest.skip(str(error))
-    with closing(client):
-        yield client
 
 
 @pytest.fixture(scope="session")
@@ -160,14 +140,6 @@ def is_there(thing: Any) -> bool:
     except NotFound:
         return False
     return True
-
-
-@pytest.fixture(scope="session")
-def images(docker_engine: docker.DockerClient) -> dict[str, str]:
-    """The images of the reference system, built if anything changed: name -> tag."""
-    done = subprocess.run([sys.executable, BUILD], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    return {name: f"before-after/{name}:local" for name in ("base", "backend", "llm", "clickhouse")}
 
 
 Starter = Callable[..., Container]

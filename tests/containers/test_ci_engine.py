@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.containers.conftest import ROOT
+from tests.conftest import ROOT
 
 _STAND_IN = """#!{python}
 import http.server, os, socketserver, sys, time

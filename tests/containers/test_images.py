@@ -19,7 +19,8 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from tests.containers.conftest import BUILD, ROOT, Starter
+from tests.conftest import BUILD, ROOT
+from tests.containers.conftest import Starter
 
 NAMES = ("base", "backend", "llm", "clickhouse")
 LIMITS = {"base": 90e6, "backend": 110e6, "llm": 90e6, "clickhouse": 680e6}

@@ -1,4 +1,5 @@
-"""The main job in small: this project's own scenarios on the reference backend, with real services, few rounds."""
+"""The main job in small: this project's own scenarios on the reference backend, with real services, few rounds; the
+same from processes and from containers."""
 
 import subprocess
 import sys
@@ -16,20 +17,21 @@ from tests.e2e.conftest import environment, processes_of
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
-    folder = tmp_path_factory.mktemp("reference")
+EXPRESSION = "presence or truth or 10000 or always or once or twice or cold"
+Pair = tuple[Run, Run]
+
+
+def run_reference(folder: Path, *arguments: str) -> Pair:
     (folder / "harness.toml").write_text(f'system = "{ROOT}/fixtures/reference/system.toml"\n', "utf-8")
-    arguments = ["--config", str(folder / "harness.toml"), "--rounds", "3", "--no-gate"]
-    expression = "presence or truth or 10000 or always or once or twice or cold"
+    given = ["--config", str(folder / "harness.toml"), "--rounds", "3", "--no-gate", *arguments]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", str(ROOT / "scenarios"), "-k", expression, *arguments],
+        [sys.executable, "-m", "harness", "run", str(ROOT / "scenarios"), "-k", EXPRESSION, *given],
         cwd=folder,
         env=environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -38,11 +40,27 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     return read_run(latest / "before.json"), read_run(latest / "after.json")
 
 
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return run_reference(tmp_path_factory.mktemp("local"))
+
+
+@pytest.fixture(scope="module")
+def in_docker(tmp_path_factory: pytest.TempPathFactory, images: dict[str, str]) -> Pair:
+    folder = tmp_path_factory.mktemp("docker")
+    return run_reference(folder, "--stack", "docker", "--image", f"clickhouse={images['clickhouse']}")
+
+
+@pytest.fixture(params=["local", "in_docker"])
+def measured(request: pytest.FixtureRequest) -> Pair:
+    return request.getfixturevalue(request.param)
+
+
 def values(run: Run, scenario: str, metric: str) -> tuple[float, ...]:
     return next((s.values for s in run.samples if (s.scenario, s.metric.name) == (scenario, metric)), ())
 
 
-def test_the_method_is_missing_before_and_true_after(measured: tuple[Run, Run]) -> None:
+def test_the_method_is_missing_before_and_true_after(measured: Pair) -> None:
     before, after = measured
     assert set(values(before, "analytics/presence", "available")) == {0}
     assert set(values(before, "analytics/presence", "method_not_found")) == {1}
@@ -52,7 +70,7 @@ def test_the_method_is_missing_before_and_true_after(measured: tuple[Run, Run]) 
     assert len(values(after, "analytics/cost[10000]", "cost")) == 3
 
 
-def test_two_failures_are_survived_before_and_never_after(measured: tuple[Run, Run]) -> None:
+def test_two_failures_are_survived_before_and_never_after(measured: Pair) -> None:
     before, after = measured
     assert set(values(before, "retry/fails_twice", "answered")) == {1}
     assert set(values(after, "retry/fails_twice", "answered")) == {0}
@@ -62,7 +80,7 @@ def test_two_failures_are_survived_before_and_never_after(measured: tuple[Run, R
     assert comparisons["retry/always_fails", "attempts"].verdict is Verdict.IMPROVED
 
 
-def test_what_the_policy_predicts_is_what_the_backend_does(measured: tuple[Run, Run]) -> None:
+def test_what_the_policy_predicts_is_what_the_backend_does(measured: Pair) -> None:
     for run in measured:
         checked = 0
         for prediction in run.predictions:
@@ -73,7 +91,7 @@ def test_what_the_policy_predicts_is_what_the_backend_does(measured: tuple[Run, 
         assert checked == 3 * 3 * 5  # rounds, scenarios, metrics
 
 
-def test_a_start_has_its_phases_in_order(measured: tuple[Run, Run]) -> None:
+def test_a_start_has_its_phases_in_order(measured: Pair) -> None:
     for run in measured:
         traces = [trace for trace in run.traces if trace.name == "startup"]
         assert len(traces) == 3
@@ -83,6 +101,35 @@ def test_a_start_has_its_phases_in_order(measured: tuple[Run, Run]) -> None:
             assert [name for name in order if name in phases] == phases
 
 
-def test_the_scale_of_shortened_waits_is_named(measured: tuple[Run, Run]) -> None:
+def test_the_scale_of_shortened_waits_is_named(measured: Pair) -> None:
     for run in measured:
         assert any("TIME_SCALE = 0.01 " in note for note in run.notes)
+
+
+def test_the_report_says_how_the_services_ran(measured: Pair) -> None:
+    for run in measured:
+        stable, volatile = run.environment.stable, run.environment.volatile
+        if stable["stack"] == "docker":
+            assert {"docker", "limits of backend", "limits of clickhouse", "limits of llm"} <= stable.keys()
+            assert volatile["image of backend"].startswith("before-after/backend:local sha256:")
+        else:
+            assert stable["stack"] == "local"
+            assert not {"docker", "limits of backend"} & stable.keys()
+
+
+def test_counts_and_shares_are_the_same_on_both_stacks(local: Pair, in_docker: Pair) -> None:
+    compared = 0
+    for here, there in zip(local, in_docker, strict=True):
+        for sample in here.samples:
+            if sample.metric.kind != "noisy":
+                assert values(there, sample.scenario, sample.metric.name) == sample.values, sample.scenario
+                compared += 1
+    assert compared > 20
+
+
+def test_runs_of_different_stacks_are_not_compared(local: Pair, in_docker: Pair) -> None:
+    comparisons = compare_runs(local[0], in_docker[1], Policy())
+    noisy = [c for c in comparisons if c.metric.kind == "noisy" and c.before and c.after]
+    assert noisy
+    assert {c.verdict for c in noisy} == {Verdict.INCOMPARABLE}
+    assert all("stack" in c.reason for c in noisy)
