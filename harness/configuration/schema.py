@@ -66,6 +66,8 @@ class Override(Table):
 
     settings: Settings = Field(default_factory=dict)
     command: tuple[str, ...] | None = None
+    ref: str | None = None
+    """A branch, tag or hash: the service runs in a clean export of that commit; see docs/variants.md."""
 
 
 class Rounds(Table):

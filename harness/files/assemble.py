@@ -1,7 +1,7 @@
 """From the records of a journal to the two runs of its session. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 from harness.errors import ExitCode, HarnessError
@@ -100,7 +100,7 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         predictions=tuple(predictions),
         traces=tuple(r.trace for r in records if isinstance(r, Traced) and r.side == side),
         failures=(*failures, *conflicts, *undefined),
-        environment=_environment(start, [r for r in records if isinstance(r, EngineTold) and r.side == side]),
+        environment=_environment(start, variant, [r for r in records if isinstance(r, EngineTold) and r.side == side]),
         looks=start.looks,
         own_rounds={name: n for name, n in start.plan.items() if start.looks and n != start.looks[-1]},
         dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
@@ -115,9 +115,18 @@ def _seconds_per_round(records: Iterable[Record]) -> float | None:
     return median(told) if told else None
 
 
-def _environment(start: SessionStart, told: Iterable[EngineTold]) -> Environment:
+def _environment(start: SessionStart, variant: Variant, told: Iterable[EngineTold]) -> Environment:
+    """What was found at the start, with the engines of this variant, and its commit where it did not run from the
+    working tree."""
     engines = {f"engine of {record.service}": record.engine for record in told}
-    return replace(start.environment, stable={**start.environment.stable, **engines})
+    sources = variant.sources.values()
+    commits = {
+        "commit": " and ".join(dict.fromkeys(source.commit[:12] for source in sources)),
+        "tree": " and ".join(dict.fromkeys(source.tree[:12] for source in sources)),
+    }
+    environment = start.environment
+    volatile = {**environment.volatile, **(commits if sources else {})}
+    return Environment({**environment.stable, **engines}, volatile)
 
 
 def _unmeasured(start: SessionStart, measured: Collection[str]) -> Iterator[Unmeasured]:

@@ -30,6 +30,7 @@ from harness.measure.signals import interruptible
 from harness.measure.slowdown import Slowdown
 from harness.measure.stack import LocalStack
 from harness.measure.startup import RESOLUTION
+from harness.measure.variants import Configured, configured, notes_of_sources, refuse_identical
 from harness.measure.watchdog import Watchdog
 from harness.model import INJECTED, SIDES, Failure, Run, Side, State, Variant
 
@@ -44,7 +45,7 @@ class Request:
     project: Project
     scenarios: Sequence[Scenario]
     origins: Mapping[Side, str]
-    """Which variant of the configuration stands on each side; the same on both for an A/A run."""
+    """Which variant of the configuration, or ``git:REF``, stands on each side; the same on both for an A/A run."""
     undecided: Callable[[Run, Run, int], Collection[str]]
     """After so many rounds: the scenarios whose verdict more rounds could still change. Pure."""
     looks: tuple[int, ...]
@@ -103,7 +104,7 @@ def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measure
         data = Path(tempfile.mkdtemp(prefix="harness-"))
         watchdog.folder(str(data))
         stacks = _Stacks.of(request, data, watchdog)
-        beginning = _begin(request, [stacks.sides[side].variant for side in SIDES])
+        beginning = _begin(request, stacks)
         for stack in stacks.all:
             stack.logs = beginning.folder / LOGS
         journal = cleanup.enter_context(beginning.journal)
@@ -131,6 +132,7 @@ def finish(folder: Path) -> tuple[Run, Run]:
 class _Stacks:
     """The stacks of a session: of both variants, and the second `before` of the control arms."""
 
+    variants: Mapping[Side, Configured]
     sides: Mapping[Side, LocalStack]
     arms: ControlArms | None
     all: tuple[LocalStack, ...]
@@ -138,16 +140,19 @@ class _Stacks:
     @classmethod
     def of(cls, request: Request, data: Path, watchdog: Watchdog) -> "_Stacks":
         project, secret = request.project, secrets.token_urlsafe(18)
+        known = {origin: configured(project, origin) for origin in dict.fromkeys(request.origins.values())}
+        variants = {side: known[request.origins[side]] for side in SIDES}
+        refuse_identical(project, variants["before"], variants["after"])
 
-        def stack(side: Side, origin: str, label: str) -> LocalStack:
-            return LocalStack(project, side, origin, label=label, folder=data, secret=secret, watchdog=watchdog)
+        def stack(side: Side, variant: Configured, label: str) -> LocalStack:
+            return LocalStack(project, side, variant, label=label, folder=data, secret=secret, watchdog=watchdog)
 
-        sides = {side: stack(side, request.origins[side], side) for side in SIDES}
+        sides = {side: stack(side, variants[side], side) for side in SIDES}
         work = workload(project.system, project.file) if request.controls else None
         if work is None:
-            return cls(sides, None, tuple(sides.values()))
-        control = stack("after", request.origins["before"], "control")
-        return cls(sides, ControlArms(control, work), (*sides.values(), control))
+            return cls(variants, sides, None, tuple(sides.values()))
+        control = stack("after", variants["before"], "control")
+        return cls(variants, sides, ControlArms(control, work), (*sides.values(), control))
 
 
 def _rounds(request: Request, stacks: _Stacks, beginning: _Beginning, tell: Callable[[Progress], None]) -> Rounds:
@@ -183,7 +188,8 @@ def _end(journal: Journal, cut_short: BaseException | None) -> None:
     journal.sync()
 
 
-def _begin(request: Request, variants: list[Variant]) -> _Beginning:
+def _begin(request: Request, stacks: _Stacks) -> _Beginning:
+    variants = [stacks.sides[side].variant for side in SIDES]
     if request.resume is not None:
         return _resumed(request.resume, _identity(request, variants))
     folder = new_session_folder(request.project.reports / "out")
@@ -196,7 +202,11 @@ def _begin(request: Request, variants: list[Variant]) -> _Beginning:
         seed=seed,
         variants=(variants[0], variants[1]),
         environment=environment(request.project.folder, "local"),
-        notes=(*_notes(request.project, variants), *_injected(request.slowdown)),
+        notes=(
+            *_notes(request.project, variants),
+            *notes_of_sources(request.project, stacks.variants),
+            *_injected(request.slowdown),
+        ),
         looks=request.looks,
         plan={scenario.id: scenario.rounds for scenario in request.scenarios},
         identity=_identity(request, variants),

@@ -10,13 +10,14 @@ from typing import Protocol
 
 from harness.configuration.load import Project, start_order
 from harness.configuration.placeholders import fill
-from harness.configuration.schema import Override, Service
-from harness.errors import ExitCode, HarnessError
+from harness.configuration.schema import Service
+from harness.errors import HarnessError
 from harness.masking import mask
 from harness.measure.engine import engine
 from harness.measure.http import Client
 from harness.measure.process import ServiceProcess
 from harness.measure.startup import Startup, watch
+from harness.measure.variants import Configured
 from harness.measure.watchdog import Watchdog
 from harness.model import Side, Variant
 
@@ -87,7 +88,7 @@ class LocalStack:
         self,
         project: Project,
         side: Side,
-        origin: str,
+        configured: Configured,
         *,
         folder: Path,
         secret: str,
@@ -100,7 +101,8 @@ class LocalStack:
         self._label = label or side
         self._folder = folder / self._label
         self.logs = folder
-        self._services = _with_overrides(project, origin)
+        self._configured, self._services = configured, configured.services
+        self._folders: Mapping[str, Path] = {}
         self._order = start_order(project.system, project.file)
         self._running: dict[str, RunningService] = {}
         self._values = {"secret": secret, "python": sys.executable}
@@ -108,10 +110,13 @@ class LocalStack:
             port = str(_free_port())
             self._values |= {f"{name}.host": HOST, f"{name}.port": port, f"{name}.url": f"http://{HOST}:{port}"}
         self.settings = {name: service.settings for name, service in self._services.items()}
-        self.variant = Variant(side, origin, {name: mask(settings) for name, settings in self.settings.items()})
+        masked = {name: mask(settings) for name, settings in self.settings.items()}
+        self.variant = Variant(side, configured.origin, masked, configured.sources)
 
     def open(self) -> None:
-        """Start the services that live a session."""
+        """Export the commits that services run from, and start the services that live a session."""
+        exports = self._folder.parent / "sources" / self._label
+        self._folders = self._configured.folders(self._project, exports, self._watchdog.mark)
         self._start("session")
 
     def restart(self) -> Mapping[str, Startup]:
@@ -163,7 +168,7 @@ class LocalStack:
         process = ServiceProcess(
             name,
             [fill(word, values, f"{where}.command") for word in service.command],
-            folder=self._project.system_folder / service.directory,
+            folder=self._folders[name],
             settings=settings,
             log=self.logs / f"{self._label}-{name}.log",
             watchdog=self._watchdog,
@@ -176,22 +181,6 @@ class LocalStack:
         if running is not None:
             running.close()
             running.process.stop(self._services[name].stop_within)
-
-
-def _with_overrides(project: Project, origin: str) -> dict[str, Service]:
-    variants = project.system.variants
-    if origin not in variants:
-        message = f"{project.file}: no variant {origin!r}; there are {', '.join(sorted(variants))}"
-        raise HarnessError(message, ExitCode.USAGE)
-    overrides = variants[origin]
-    services = {}
-    for name, service in project.system.services.items():
-        override = overrides.get(name, Override())
-        changes: dict[str, object] = {"settings": service.settings | override.settings}
-        if override.command is not None:
-            changes["command"] = override.command
-        services[name] = service.model_copy(update=changes)
-    return services
 
 
 def _free_port() -> int:
