@@ -98,9 +98,7 @@ def check(commit: Commit) -> None:
     entries = list(_entries(commit))
     modules = [path for mode, _, _, path in entries if mode == b"160000"]
     if modules:
-        raise _refused(
-            f"git:{commit.ref:.80}: submodules are not supported, commit {commit.short} has {_named(modules)}"
-        )
+        raise _refused(f"{commit}: submodules are not supported, it has {_named(modules)}")
     attributes = [hash_ for _, hash_, _, path in entries if path.rpartition(b"/")[2] == b".gitattributes"]
     if not any(b"filter=lfs" in text for text in _contents(commit, attributes)):
         return
@@ -114,26 +112,26 @@ def check(commit: Commit) -> None:
 def export(commit: Commit, folder: Path, mark: Mapping[str, str] | None = None) -> None:
     """Write the files of ``commit``, exactly those, into ``folder``, which must not exist yet.
 
-    ``mark`` is in the environment of git while it writes. Raises HarnessError (12) when git cannot do it.
+    ``mark`` is in the environment of git while it writes. Raises HarnessError (12) when they cannot be written.
     """
     answer = git.call(commit.repository, "rev-parse", "--git-path", "objects")
     objects = (commit.repository / answer.text.removesuffix("\n")).resolve()
-    folder.mkdir(parents=True)
-    with tempfile.TemporaryDirectory(prefix="git-", dir=folder.parent) as own:
-        _borrowing_repository(Path(own), len(commit.hash))
-        environment = {
-            **_ALONE,
-            **_EXACT,
-            **(mark or {}),
-            "GIT_DIR": own,
-            "GIT_OBJECT_DIRECTORY": str(objects),
-            "GIT_INDEX_FILE": str(Path(own) / "index"),
-            "GIT_WORK_TREE": str(folder.resolve()),
-        }
-        for arguments in (("read-tree", commit.tree), ("checkout-index", "--all", "--quiet")):
-            done = git.call(folder, *arguments, environment=environment, within=_LONG)
-            if done.code != 0:
-                raise HarnessError(f"{commit}: cannot be exported to {folder}: {done.complaint}")
+    try:
+        folder.mkdir(parents=True)
+        with tempfile.TemporaryDirectory(prefix="git-", dir=folder.parent) as own:
+            _borrowing_repository(Path(own), len(commit.hash))
+            _write(commit, folder, {**(mark or {}), "GIT_DIR": own, "GIT_OBJECT_DIRECTORY": str(objects)})
+    except OSError as error:
+        raise HarnessError(f"{commit}: cannot be exported to {folder}: {error.strerror}") from None
+
+
+def _write(commit: Commit, folder: Path, environment: Mapping[str, str]) -> None:
+    index = str(Path(environment["GIT_DIR"]) / "index")
+    own = {**_ALONE, **_EXACT, **environment, "GIT_INDEX_FILE": index, "GIT_WORK_TREE": str(folder.resolve())}
+    for arguments in (("read-tree", commit.tree), ("checkout-index", "--all", "--quiet")):
+        done = git.call(folder, *arguments, environment=own, within=_LONG)
+        if done.code != 0:
+            raise HarnessError(f"{commit}: cannot be exported to {folder}: {done.complaint}")
 
 
 def _borrowing_repository(own: Path, digits: int) -> None:
@@ -174,7 +172,7 @@ def _answer(repository: Path, ref: str, *arguments: str, data: bytes = b"") -> b
 
 
 def _named(paths: Sequence[bytes]) -> str:
-    names = [fsdecode(path).encode("ascii", "backslashreplace").decode() for path in paths[:_NAMED]]
+    names = [ascii(fsdecode(path))[1:-1] for path in paths[:_NAMED]]
     return ", ".join(names) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
 
 
