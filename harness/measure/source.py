@@ -155,6 +155,8 @@ def _entries(commit: Commit) -> Iterator[tuple[bytes, bytes, int, bytes]]:
 
 def _contents(commit: Commit, hashes: Sequence[bytes]) -> Iterator[bytes]:
     """The contents of these files, in this order."""
+    if not hashes:
+        return
     output = _answer(commit.repository, commit.ref, "cat-file", "--batch", data=b"".join(h + b"\n" for h in hashes))
     at = 0
     for _ in hashes:
