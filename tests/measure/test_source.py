@@ -99,7 +99,7 @@ def test_nothing_of_the_users_runs(repository: Repository, tmp_path: Path, monke
     repository.put(".gitattributes", "* filter=mine\n")
     repository.commit("filtered")
     everyone = tmp_path / "gitconfig"
-    everyone.write_text(f'[filter "mine"]\n\tsmudge = {script}\n[core]\n\tfsmonitor = {script}\n')
+    everyone.write_text(f'[filter "mine"]\n\tsmudge = {script}\n[core]\n\tfsmonitor = {script}\n\tsymlinks = false\n')
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(everyone))
     for key in ("filter.mine.smudge", "filter.mine.process", "core.fsmonitor"):
         repository.git("config", key, str(script))
@@ -231,12 +231,14 @@ def test_a_commit_is_not_what_stands_in_for_it(repository: Repository, tmp_path:
 
 def test_the_tree_of_a_folder(repository: Repository) -> None:
     repository.put("app/deep/[a]*/x", "")
+    repository.put(":(glob)/x", "")
     repository.put("other", "changed")
     repository.commit("third")
     commit = resolve(repository.folder, "HEAD")
     assert tree_of(commit, PurePosixPath()) == commit.tree
     assert tree_of(commit, PurePosixPath("app")) == repository.git("rev-parse", "HEAD:app")
     assert tree_of(commit, PurePosixPath("app/deep/[a]*")) == repository.git("rev-parse", "HEAD:app/deep/[a]*")
+    assert tree_of(commit, PurePosixPath(":(glob)")) == repository.git("rev-parse", "HEAD::(glob)")
     repository.put("other", "again")
     repository.commit("fourth")
     again = resolve(repository.folder, "HEAD")

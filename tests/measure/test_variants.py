@@ -100,6 +100,14 @@ def test_a_variant_may_name_a_ref_and_settings(tiny: Path, repository: Repositor
     assert "git:-x is no ref" in complaint(with_variants(tiny, '.backend]\nref = "-x"'), "after")
 
 
+def test_two_refs_of_one_commit_are_one_export(tiny: Path, repository: Repository, tmp_path: Path) -> None:
+    store = '[system.services.store]\ncommand = ["x"]\nready = "/"\ndirectory = "scenarios"\n'
+    project = with_variants(tiny, '.backend]\nref = "main"\n[system.variants.after.store]\nref = "HEAD"', store)
+    folders = configured(project, "after").folders(project, tmp_path / "exports", {})
+    (export,) = (tmp_path / "exports").iterdir()
+    assert folders == {"backend": export / "tiny", "store": export / "tiny" / "scenarios"}
+
+
 def test_a_folder_that_the_commit_does_not_have(tiny: Path, repository: Repository) -> None:
     (tiny / "moved").mkdir()
     (tiny / "moved" / "service.py").write_text("")
