@@ -66,7 +66,8 @@ def resolve(repository: Path, ref: str) -> Commit:
     """The commit that ``ref`` means: a branch, a tag, a hash, HEAD~2. Raises HarnessError (4) when it means none."""
     if not ref or ref.startswith("-") or not ref.isprintable():
         raise _refused(f"git:{ascii(ref)[1:-1]:.80} is no ref; allowed are a branch, a tag, a hash, HEAD~2")
-    found = git.call(repository, "rev-parse", "--verify", f"{ref}^{{commit}}", environment=_EXACT)
+    asked = ("-c", "core.warnAmbiguousRefs=true", "rev-parse", "--verify", f"{ref}^{{commit}}")
+    found = git.call(repository, *asked, environment=_EXACT)
     if found.code != 0:
         cut = "; this clone is shallow, git fetch --unshallow gets the rest" if git.is_shallow(repository) else ""
         raise _refused(f"git:{ref:.80}: no such commit in {repository}: {found.complaint}{cut}")

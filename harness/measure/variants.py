@@ -73,7 +73,8 @@ def configured(project: Project, origin: str) -> Configured:
     overrides = project.system.variants.get(origin)
     if overrides is None:
         there = ", ".join(sorted(project.system.variants))
-        raise HarnessError(f"{project.file}: no variant {origin!r}; there are {there}", ExitCode.USAGE)
+        message = f"{project.file}: no variant {origin!r}; there are {there}, and {GIT}REF for a commit"
+        raise HarnessError(message, ExitCode.USAGE)
     services = {name: _with(service, overrides.get(name)) for name, service in project.system.services.items()}
     refs = {name: override.ref for name, override in overrides.items() if override.ref is not None}
     return Configured(origin, services, _taken(project, services, refs))

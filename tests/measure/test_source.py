@@ -161,6 +161,7 @@ def test_what_means_no_commit_is_one_line(repository: Repository, ref: str, told
 
 def test_a_name_of_two_things_is_not_guessed(repository: Repository) -> None:
     repository.git("branch", "v1")
+    repository.git("config", "core.warnAmbiguousRefs", "false")
     assert "refname 'v1' is ambiguous" in refused(repository, "v1")
     assert resolve(repository.folder, "refs/tags/v1") != resolve(repository.folder, "refs/heads/v1")
 
