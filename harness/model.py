@@ -53,14 +53,29 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The commit that a service's source was taken from."""
+
+    ref: str
+    """What it was asked for as, such as ``main``."""
+    commit: str
+    """Its hash, in full."""
+    tree: str
+    """The hash of all its files: two commits with the same one have the same files."""
+
+
+@dataclass(frozen=True, slots=True)
 class Variant:
     """One version of the system under test."""
 
     name: Side
     origin: str
-    """What the user asked for: the name of a variant in the configuration. Both sides of an A/A run have the same."""
+    """What the user asked for: the name of a variant in the configuration, or ``git:`` and a ref. Both sides of an A/A
+    run have the same."""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Service -> environment variable -> value, as the service was started with it; secrets are masked."""
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    """Service -> the commit it ran from. One that is not here ran from the working tree, or from what is installed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("harness", "before/after measuring (pytest-before-after)")
     add = group.addoption
     add("--harness-config", metavar="FILE", help="configuration; default: the nearest one above the scenarios")
-    add("--harness-before", metavar="VARIANT", default="before", help="variant to measure as before")
+    add("--harness-before", metavar="VARIANT", default="before", help="variant to measure as before, or git:REF")
     add(
-        "--harness-after", metavar="VARIANT", default="after", help="variant to measure as after; may be the same (A/A)"
+        "--harness-after",
+        metavar="VARIANT",
+        default="after",
+        help="variant to measure as after, or git:REF; may be the same (A/A)",
     )
     add(
         "--harness-stack",

@@ -11,6 +11,8 @@ from harness.files.trends import trends_from_json
 from harness.model import Trend
 from harness.report.escape import terminal
 
+WARNING = "warning: "
+"""How a line begins that tells what went wrong."""
 PATIENCE = 120.0
 """Seconds. The run files are written already: what is not added now is added after a later session."""
 _IN_REPORT = 60
@@ -22,7 +24,7 @@ def remember(project: Project) -> str:
     try:
         said = _ask(project, "add").decode(errors="replace").strip().splitlines()
     except HarnessError as error:
-        return f"warning: not all runs are in the history: {error}; they are saved and will be added next time"
+        return f"{WARNING}not all runs are in the history: {error}; they are saved and will be added next time"
     return terminal(said[-1]) if said else ""
 
 
@@ -32,7 +34,7 @@ def recall(project: Project, variant: str) -> tuple[tuple[Trend, ...], str]:
         answer = _ask(project, "show", "--variant", variant, "--runs", str(_IN_REPORT), "--format", "json")
         return trends_from_json(answer), ""
     except (HarnessError, Mismatch) as error:
-        return (), f"warning: the report is without history: {error}"
+        return (), f"{WARNING}the report is without history: {error}"
 
 
 def _ask(project: Project, *arguments: str) -> bytes:

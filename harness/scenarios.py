@@ -30,7 +30,7 @@ from harness.measure.session import Measured, Request, measure
 from harness.measure.slowdown import Slowdown
 from harness.model import PLACEBO, SPIKE_IN, Run, Trend
 from harness.progress import progress_line
-from harness.remember import recall, remember
+from harness.remember import WARNING, recall, remember
 from harness.selection import limits_of, selection, why_not_run
 
 QUIET_SECONDS = 30.0
@@ -188,7 +188,7 @@ class MeasuringSession:
         if not self._project.configuration.history.enabled or self._slowdown is not None:
             return ()
         kept = remember(self._project)
-        found, problem = recall(self._project, variant)
+        found, problem = ((), "") if kept.startswith(WARNING) else recall(self._project, variant)
         self._remembered = [line for line in (kept, problem) if line]
         return found
 

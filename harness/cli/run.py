@@ -10,9 +10,12 @@ from harness.cli.options import config_option, project_of, run_pytest
 
 @click.command("run")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--before", metavar="VARIANT", default="before", help="Variant to measure as before.")
+@click.option("--before", metavar="VARIANT", default="before", help="Variant to measure as before, or git:REF.")
 @click.option(
-    "--after", metavar="VARIANT", default="after", help="Variant to measure as after; the same one for an A/A run."
+    "--after",
+    metavar="VARIANT",
+    default="after",
+    help="Variant to measure as after, or git:REF; the same one for an A/A run.",
 )
 @click.option(
     "--stack",

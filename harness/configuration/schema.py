@@ -123,6 +123,9 @@ class Override(Table):
 
     settings: Settings = Field(default_factory=dict)
     command: tuple[str, ...] | None = None
+    ref: str | None = None
+    """A branch, tag or hash: the service runs in a clean export of that commit, in Docker of an image built from it:
+    docs/variants.md."""
     image: str | None = None
     """In Docker: of this image, whatever ``container`` says."""
     url: Annotated[str, Field(pattern=r"^http://[^/:@]+:[0-9]{1,5}$")] | None = None

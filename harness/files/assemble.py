@@ -1,7 +1,7 @@
 """From the records of a journal to the two runs of its session. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import median
 
 from harness.errors import ExitCode, HarnessError
@@ -102,7 +102,7 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         traces=tuple(r.trace for r in records if isinstance(r, Traced) and r.side == side),
         failures=(*failures, *conflicts, *undefined),
         environment=_environment(
-            start, [r for r in records if isinstance(r, EngineTold | ImageTold) and r.side == side]
+            start, variant, [r for r in records if isinstance(r, EngineTold | ImageTold) and r.side == side]
         ),
         looks=start.looks,
         own_rounds={name: n for name, n in start.plan.items() if start.looks and n != start.looks[-1]},
@@ -118,12 +118,19 @@ def _seconds_per_round(records: Iterable[Record]) -> float | None:
     return median(told) if told else None
 
 
-def _environment(start: SessionStart, told: Sequence[EngineTold | ImageTold]) -> Environment:
-    """An image is what variants differ in; what a service says that it runs on has to agree."""
+def _environment(start: SessionStart, variant: Variant, told: Sequence[EngineTold | ImageTold]) -> Environment:
+    """What was found at the start, with what services say that they run on, which has to agree; and what variants
+    differ in: images, and the commit where they did not run from the working tree."""
     engines = {f"engine of {record.service}": record.engine for record in told if isinstance(record, EngineTold)}
     images = {f"image of {record.service}": record.image for record in told if isinstance(record, ImageTold)}
+    sources = variant.sources.values()
+    commits = {
+        "commit": " and ".join(dict.fromkeys(source.commit[:12] for source in sources)),
+        "tree": " and ".join(dict.fromkeys(source.tree[:12] for source in sources)),
+    }
     here = start.environment
-    return replace(here, stable={**here.stable, **engines}, volatile={**here.volatile, **images})
+    volatile = {**here.volatile, **images, **(commits if sources else {})}
+    return Environment({**here.stable, **engines}, volatile)
 
 
 def _unmeasured(start: SessionStart, measured: Collection[str]) -> Iterator[Unmeasured]:

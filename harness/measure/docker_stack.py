@@ -1,5 +1,7 @@
 """A stack of containers: one private network, each service by its name in it."""
 
+import hashlib
+import json
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -7,14 +9,15 @@ from pathlib import Path
 
 from harness.configuration.load import Project
 from harness.configuration.placeholders import fill
-from harness.configuration.schema import Container, Service
+from harness.configuration.schema import Build, Container, Service
 from harness.containers.container import ServiceContainer, Specification
-from harness.containers.images import Image, built, present
+from harness.containers.images import Image, built, find, present
 from harness.containers.session import EngineSession
 from harness.errors import ExitCode, HarnessError
 from harness.measure.engine import engine
 from harness.measure.service import RunningService
 from harness.measure.stack import ServiceStack
+from harness.measure.variants import Configured
 from harness.model import Side
 
 _REACH = 0.5
@@ -29,16 +32,17 @@ class DockerStack(ServiceStack):
         self,
         project: Project,
         side: Side,
-        origin: str,
+        configured: Configured,
         *,
         folder: Path,
         secret: str,
         session: EngineSession,
+        mark: Mapping[str, str],
         label: str = "",
     ) -> None:
-        """As every stack; ``session`` is what it may use of the engine."""
-        super().__init__(project, side, origin, folder=folder, secret=secret, label=label)
-        self._session = session
+        """As every stack; ``session`` is what it may use of the engine, ``mark`` the watchdog's."""
+        super().__init__(project, side, configured, folder=folder, secret=secret, label=label)
+        self._session, self._mark = session, mark
         self._images: dict[str, Image] = {}
         self._cleanup = ExitStack()
         for name in self._services:
@@ -54,17 +58,34 @@ class DockerStack(ServiceStack):
             if container.build is None:
                 self._images[name] = present(self._session.client, container.image, tell)
             else:
-                context = self._project.system_folder / container.build.context
-                tag = f"before-after.build/{name}:{self._label}"
-                arguments = container.build.arguments
-                self._images[name] = built(
-                    self._session.client, context, container.build.dockerfile, arguments, tag, tell
-                )
+                self._images[name] = self._built(name, container.build, tell)
+
+    def _built(self, name: str, build: Build, tell: Callable[[str], None]) -> Image:
+        """Of a commit: the image that was built from the same files before, if the engine has it."""
+        taken = self._configured.taken.get(name)
+        if taken is None:
+            context, tag = self._project.system_folder / build.context, f"before-after.build/{name}:{self._label}"
+        else:
+            how = hashlib.sha256(json.dumps([build.dockerfile, build.arguments], sort_keys=True).encode()).hexdigest()
+            tag = f"before-after.build/{name}:{taken.tree[:20]}-{how[:12]}"
+            if (known := find(self._session.client, tag)) is not None:
+                return known
+            context = self._configured.folders(self._project, self._exports, self._mark)[name]
+        return built(self._session.client, context, build.dockerfile, build.arguments, tag, tell)
 
     @property
     def images(self) -> Mapping[str, str]:
         """Service -> the image that it runs, by digest where it has one."""
         return {name: f"{image.reference} {image.digest}" for name, image in self._images.items()}
+
+    @property
+    def runs(self) -> Mapping[str, object]:
+        """Service -> all that decides what it does."""
+        found: dict[str, object] = {}
+        for name, service in self._services.items():
+            ours = service.model_dump(exclude={"command": True, "directory": True, "container": {"image", "build"}})
+            found[name] = (ours, self._images[name].id if name in self._images else self._elsewhere(name))
+        return found
 
     @property
     def facts(self) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from harness.errors import ExitCode, HarnessError
 from harness.measure.process import ServiceProcess
 from harness.measure.service import RunningService
 from harness.measure.stack import ServiceStack
+from harness.measure.variants import Configured
 from harness.measure.watchdog import Watchdog
 from harness.model import Side
 
@@ -30,7 +31,7 @@ class LocalStack(ServiceStack):
         self,
         project: Project,
         side: Side,
-        origin: str,
+        configured: Configured,
         *,
         folder: Path,
         secret: str,
@@ -38,10 +39,16 @@ class LocalStack(ServiceStack):
         label: str = "",
     ) -> None:
         """As every stack; in ``folder`` are the services' data, too."""
-        super().__init__(project, side, origin, folder=folder, secret=secret, label=label)
+        super().__init__(project, side, configured, folder=folder, secret=secret, label=label)
         self._watchdog = watchdog
         self._data = folder / self._label
+        self._folders: Mapping[str, Path] = {}
         self._ports = {name: _free_port() for name in self._services}
+
+    def open(self) -> None:
+        """Export the commits that services run from, and start the services that live a session."""
+        self._folders = self._configured.folders(self._project, self._exports, self._watchdog.mark)
+        super().open()
 
     def _address(self, name: str) -> tuple[str, int]:
         return HOST, self._ports[name]
@@ -60,7 +67,7 @@ class LocalStack(ServiceStack):
         process = ServiceProcess(
             name,
             [fill(word, values, f"{where}.command") for word in service.command],
-            folder=self._project.system_folder / service.directory,
+            folder=self._folders[name],
             settings=settings,
             log=self.logs / f"{self._label}-{name}.log",
             watchdog=self._watchdog,

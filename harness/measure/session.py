@@ -27,8 +27,9 @@ from harness.measure.rounds import Progress, Rounds, Stopping
 from harness.measure.scenario import Scenario
 from harness.measure.signals import interruptible
 from harness.measure.slowdown import Slowdown
-from harness.measure.stacks import Kind, Stacks, made
+from harness.measure.stacks import Stacks, made
 from harness.measure.startup import IN_DOCKER, RESOLUTION
+from harness.measure.variants import Kind, notes_of_sources
 from harness.measure.watchdog import Watchdog
 from harness.model import INJECTED, SIDES, Failure, Run, Side, State, Variant
 
@@ -43,7 +44,7 @@ class Request:
     project: Project
     scenarios: Sequence[Scenario]
     origins: Mapping[Side, str]
-    """Which variant of the configuration stands on each side; the same on both for an A/A run."""
+    """Which variant of the configuration, or ``git:REF``, stands on each side; the same on both for an A/A run."""
     undecided: Callable[[Run, Run, int], Collection[str]]
     """After so many rounds: the scenarios whose verdict more rounds could still change. Pure."""
     looks: tuple[int, ...]
@@ -186,7 +187,11 @@ def _begin(request: Request, stacks: Stacks) -> _Beginning:
         seed=seed,
         variants=(variants[0], variants[1]),
         environment=environment(request.project.folder, stacks.kind, stacks.facts),
-        notes=(*_notes(request.project, stacks), *_injected(request.slowdown)),
+        notes=(
+            *_notes(request.project, stacks),
+            *notes_of_sources(request.project, stacks.variants),
+            *_injected(request.slowdown),
+        ),
         looks=request.looks,
         plan={scenario.id: scenario.rounds for scenario in request.scenarios},
         identity=_identity(request, variants),

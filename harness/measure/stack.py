@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 from harness.configuration.load import Project, start_order
 from harness.configuration.placeholders import fill
-from harness.configuration.schema import Override, Service
-from harness.errors import ExitCode, HarnessError
+from harness.configuration.schema import Service
+from harness.errors import HarnessError
 from harness.masking import mask
 from harness.measure.engine import engine
 from harness.measure.service import RunningService
 from harness.measure.startup import Startup, watch
+from harness.measure.variants import Configured
 from harness.model import Side, Variant
 
 
@@ -55,23 +56,21 @@ class ServiceStack:
     """Services from a configuration. Kinds of stacks differ in how one is started, and where the others find it."""
 
     def __init__(
-        self, project: Project, side: Side, origin: str, *, folder: Path, secret: str, label: str = ""
+        self, project: Project, side: Side, configured: Configured, *, folder: Path, secret: str, label: str = ""
     ) -> None:
         """``folder`` holds the services' output unless ``logs`` is set before they start; ``secret`` fills
         ``{secret}``; ``label`` tells this stack's files from those of others, in place of ``side``."""
         self._project = project
         self._label = label or side
         self.logs = folder
-        self._overrides = _overrides(project, origin)
-        self._services = {
-            name: _overridden(service, self._overrides.get(name, Override()))
-            for name, service in project.system.services.items()
-        }
+        self._exports = folder / "sources"
+        self._configured, self._services = configured, configured.services
         self._order = start_order(project.system, project.file)
         self._running: dict[str, RunningService] = {}
         self._values = {"secret": secret}
         self.settings = {name: service.settings for name, service in self._services.items()}
-        self.variant = Variant(side, origin, {name: mask(settings) for name, settings in self.settings.items()})
+        masked = {name: mask(settings) for name, settings in self.settings.items()}
+        self.variant = Variant(side, configured.origin, masked, configured.sources)
 
     @abstractmethod
     def _address(self, name: str) -> tuple[str, int]:
@@ -128,7 +127,7 @@ class ServiceStack:
 
     def _elsewhere(self, name: str) -> tuple[str, int] | None:
         """Where a service runs already, if it does."""
-        url = self._overrides.get(name, Override()).url
+        url = self._configured.urls.get(name)
         if url is None:
             return None
         parts = urlsplit(url)
@@ -157,20 +156,3 @@ class ServiceStack:
         running = self._running.pop(name, None)
         if running is not None:
             running.stop(self._services[name].stop_within)
-
-
-def _overrides(project: Project, origin: str) -> Mapping[str, Override]:
-    variants = project.system.variants
-    if origin not in variants:
-        message = f"{project.file}: no variant {origin!r}; there are {', '.join(sorted(variants))}"
-        raise HarnessError(message, ExitCode.USAGE)
-    return variants[origin]
-
-
-def _overridden(service: Service, override: Override) -> Service:
-    changes: dict[str, object] = {"settings": service.settings | override.settings}
-    if override.command is not None:
-        changes["command"] = override.command
-    if override.image is not None and service.container is not None:
-        changes["container"] = service.container.model_copy(update={"image": override.image, "build": None})
-    return service.model_copy(update=changes)

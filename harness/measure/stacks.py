@@ -5,19 +5,22 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from harness.configuration.load import Project
+from harness.errors import ExitCode, HarnessError
 from harness.measure.controls import ControlArms, workload
 from harness.measure.local_stack import LocalStack
 from harness.measure.stack import ServiceStack
+from harness.measure.variants import Configured, Kind, configured, refuse_identical
 from harness.measure.watchdog import Watchdog
 from harness.model import SIDES, Side
 
-Kind = Literal["local", "docker"]
-"""How services run."""
-Make = Callable[[Side, str, str], ServiceStack]
-"""From side, origin and label to a stack."""
+if TYPE_CHECKING:
+    from harness.measure.docker_stack import DockerStack
+
+Make = Callable[[Side, Configured, str], ServiceStack]
+"""From side, variant and label to a stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Stacks:
     """All stacks of a session, not started yet."""
 
     kind: Kind
+    variants: Mapping[Side, Configured]
     sides: Mapping[Side, ServiceStack]
     arms: ControlArms | None
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -65,16 +69,19 @@ def made(
     Raises HarnessError when there is no such variant, no Docker engine or no image.
     """
     secret = secrets.token_urlsafe(18)
+    known = {origin: configured(project, origin, kind) for origin in dict.fromkeys(origins.values())}
+    variants = {side: known[origins[side]] for side in SIDES}
+    refuse_identical(project, variants["before"], variants["after"])
     if kind == "local":
 
-        def local(side: Side, origin: str, label: str) -> ServiceStack:
-            return LocalStack(project, side, origin, label=label, folder=data, secret=secret, watchdog=watchdog)
+        def local(side: Side, variant: Configured, label: str) -> ServiceStack:
+            return LocalStack(project, side, variant, label=label, folder=data, secret=secret, watchdog=watchdog)
 
-        sides, arms = _all(project, origins, local, controls=controls)
-        yield Stacks(kind, sides, arms)
+        sides, arms = _all(project, variants, local, controls=controls)
+        yield Stacks(kind, variants, sides, arms)
         return
     with _in_docker(
-        project, origins, controls=controls, data=data, secret=secret, watchdog=watchdog, tell=tell
+        project, variants, controls=controls, data=data, secret=secret, watchdog=watchdog, tell=tell
     ) as stacks:
         yield stacks
 
@@ -82,7 +89,7 @@ def made(
 @contextlib.contextmanager
 def _in_docker(
     project: Project,
-    origins: Mapping[Side, str],
+    variants: Mapping[Side, Configured],
     *,
     controls: bool,
     data: Path,
@@ -98,23 +105,34 @@ def _in_docker(
         watchdog.at_end(sweep.command(session.token))
         prepared: dict[str, DockerStack] = {}
 
-        def in_docker(side: Side, origin: str, label: str) -> ServiceStack:
-            stack = DockerStack(project, side, origin, label=label, folder=data, secret=secret, session=session)
+        def in_docker(side: Side, variant: Configured, label: str) -> ServiceStack:
+            stack = DockerStack(
+                project, side, variant, label=label, folder=data, secret=secret, session=session, mark=watchdog.mark
+            )
             prepared[label] = stack
             return stack
 
-        sides, arms = _all(project, origins, in_docker, controls=controls)
+        sides, arms = _all(project, variants, in_docker, controls=controls)
         for stack in prepared.values():
             stack.prepare(tell)
+        _refuse_same_images(prepared["before"], prepared["after"])
         facts = {name: text for side in SIDES for name, text in prepared[side].facts.items()}
         images = {side: prepared[side].images for side in SIDES}
-        yield Stacks("docker", sides, arms, facts, images, session.swept)
+        yield Stacks("docker", variants, sides, arms, facts, images, session.swept)
+
+
+def _refuse_same_images(before: "DockerStack", after: "DockerStack") -> None:
+    """Raise HarnessError (13) when variants of different names run the same images with the same settings."""
+    if before.variant.origin != after.variant.origin and before.runs == after.runs:
+        names = f"variants {before.variant.origin} and {after.variant.origin}"
+        message = f"{names} are identical: the same images and settings; for an A/A run give the same name twice"
+        raise HarnessError(message, ExitCode.BASELINE)
 
 
 def _all(
-    project: Project, origins: Mapping[Side, str], make: Make, *, controls: bool
+    project: Project, variants: Mapping[Side, Configured], make: Make, *, controls: bool
 ) -> tuple[Mapping[Side, ServiceStack], ControlArms | None]:
-    sides = {side: make(side, origins[side], side) for side in SIDES}
+    sides = {side: make(side, variants[side], side) for side in SIDES}
     work = workload(project.system, project.file) if controls else None
-    arms = None if work is None else ControlArms(make("after", origins["before"], "control"), work)
+    arms = None if work is None else ControlArms(make("after", variants["before"], "control"), work)
     return sides, arms

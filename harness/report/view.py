@@ -396,7 +396,16 @@ def _settings(before: Run, after: Run) -> tuple[Difference, ...]:
             if old.get(name) != new.get(name):
                 texts = (shorten(shown.get(name, "(not set)")) for shown in (old_shown, new_shown))
                 found.append(Difference(shorten(service), shorten(name), *texts))
-    return tuple(found)
+    return (*_sources(before, after), *found)
+
+
+def _sources(before: Run, after: Run) -> Iterator[Difference]:
+    """The commits that differ, of services whose source was taken from one."""
+    for service in sorted({*before.variant.sources, *after.variant.sources}):
+        sources = [run.variant.sources.get(service) for run in (before, after)]
+        texts = [f"{s.ref:.40} ({s.commit[:12]})" if s is not None else "(working tree)" for s in sources]
+        if sources[0] != sources[1]:
+            yield Difference(shorten(service), "source", *map(shorten, texts))
 
 
 def _environment(before: Run, after: Run) -> tuple[Difference, ...]:

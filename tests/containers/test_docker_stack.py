@@ -11,9 +11,15 @@ from harness.containers.session import EngineSession
 from harness.errors import ExitCode, HarnessError
 from harness.measure.docker_stack import DockerStack
 from harness.measure.startup import POLL
+from harness.measure.variants import configured
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.usefixtures("docker_engine")
+
+
+def made(project: Project, origin: str, folder: Path, session: EngineSession) -> DockerStack:
+    variant = configured(project, origin, "docker")
+    return DockerStack(project, "after", variant, folder=folder, secret="correct horse", session=session, mark={})
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def reference(images: dict[str, str]) -> Project:
 @pytest.fixture
 def stack(reference: Project, session: EngineSession, tmp_path: Path) -> Iterator[DockerStack]:
     with ExitStack() as cleanup:
-        stack = DockerStack(reference, "after", "after", folder=tmp_path, secret="correct horse", session=session)
+        stack = made(reference, "after", tmp_path, session)
         stack.prepare(lambda _: None)
         cleanup.callback(stack.close)
         stack.open()
@@ -93,10 +99,8 @@ def test_cores_and_processor_time_can_be_limited(reference: Project, session: En
     limited = container.model_copy(update={"cpus": 0.5, "cpuset": "0"})
     services = {"backend": services["backend"].model_copy(update={"container": limited, "needs": ()})}
     system = reference.system.model_copy(update={"services": services, "variants": {"before": {}}})
-    stack = DockerStack(
-        Project(reference.file, reference.configuration, system, reference.system_folder),
-        "before", "before", folder=tmp_path, secret="x", session=session,
-    )  # fmt: skip
+    project = Project(reference.file, reference.configuration, system, reference.system_folder)
+    stack = made(project, "before", tmp_path, session)
     assert stack.facts == {"docker": stack.facts["docker"]}
     stack.prepare(lambda _: None)
     assert stack.facts["limits of backend"] == "memory 1g, processes 1024, cpus 0.5, cores 0"
@@ -107,5 +111,5 @@ def test_a_service_without_a_container_is_refused(tmp_path: Path, session: Engin
         '[system.services.backend]\ncommand = ["x"]\nready = "/"\n[system.variants.before]\n[system.variants.after]\n'
     )
     with pytest.raises(HarnessError, match=r"services.backend: has no container, so it cannot run in Docker") as error:
-        DockerStack(load(tmp_path / "harness.toml"), "before", "before", folder=tmp_path, secret="x", session=session)
+        made(load(tmp_path / "harness.toml"), "before", tmp_path, session)
     assert error.value.code == ExitCode.USAGE

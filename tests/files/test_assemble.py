@@ -15,7 +15,7 @@ from harness.files.records import (
     SessionStart,
     Value,
 )
-from harness.model import Failure, Metric, Run
+from harness.model import Failure, Metric, Run, Source
 
 
 def assemble(*records: Record, bad_lines: tuple[int, ...] = ()) -> tuple[Run, Run]:
@@ -116,3 +116,15 @@ def test_a_journal_without_a_start_is_refused(records: tuple[Record, ...], *, sw
     with pytest.raises(HarnessError, match="no readable session start") as caught:
         assemble(*((broken,) if swapped else ()), *records[1:])
     assert caught.value.code is ExitCode.BASELINE
+
+
+def test_a_run_of_a_commit_carries_that_commit(records: tuple[Record, ...]) -> None:
+    start = records[0]
+    assert isinstance(start, SessionStart)
+    before, after = start.variants
+    sources = {"backend": Source("main", "a" * 40, "b" * 40), "store": Source("v1", "c" * 40, "b" * 40)}
+    from_commits = replace(start, variants=(replace(before, sources=sources), after))
+    old, new = assemble(from_commits, *records[1:])
+    assert old.variant.sources == sources
+    assert old.environment.volatile == {"commit": f"{'a' * 12} and {'c' * 12}", "tree": "b" * 12}
+    assert new.environment == start.environment

@@ -18,6 +18,7 @@ from harness.model import (
     Prediction,
     Run,
     Sample,
+    Source,
     Trace,
     Unmeasured,
     Variant,
@@ -34,6 +35,7 @@ DEFINED = {
     "failure": Failure,
     "environment": Environment,
     "variant": Variant,
+    "source": Source,
     "dropped": Dropped,
     "unmeasured": Unmeasured,
     "harness": Run,
@@ -72,6 +74,7 @@ def test_a_file_with_anything_missing_or_of_another_type_is_not(run: Run) -> Non
         "stable",
         "volatile",
         "settings",
+        "sources",
     }
     optional |= {"better", "kind", "floor", "smallest_effect", "gated", "about"}  # have defaults
     optional |= {"limit", "absolute_limit", "budget", "required", "quantile"}  # have defaults

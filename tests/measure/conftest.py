@@ -9,6 +9,7 @@ import pytest
 
 from harness.configuration.load import Project, load
 from harness.measure.local_stack import LocalStack
+from harness.measure.variants import configured
 from harness.measure.watchdog import Watchdog
 
 TINY = Path(__file__).parent.parent / "tiny"
@@ -40,8 +41,9 @@ class Stacks:
         self.folder, self.watchdog, self.cleanup = folder, watchdog, cleanup
 
     def open(self, project: Project, origin: str = "before") -> LocalStack:
+        variant = configured(project, origin)
         stack = LocalStack(
-            project, "before", origin, folder=self.folder, secret="correct horse", watchdog=self.watchdog
+            project, "before", variant, folder=self.folder, secret="correct horse", watchdog=self.watchdog
         )
         self.cleanup.callback(stack.close)
         stack.open()

@@ -8,7 +8,20 @@ from dataclasses import replace
 from harness.errors import ExitCode
 from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdict
 from harness.judge.gate import Gate
-from harness.model import SIDES, Environment, Failure, Mark, Metric, Prediction, Run, Sample, Side, Trace, Variant
+from harness.model import (
+    SIDES,
+    Environment,
+    Failure,
+    Mark,
+    Metric,
+    Prediction,
+    Run,
+    Sample,
+    Side,
+    Source,
+    Trace,
+    Variant,
+)
 from harness.report.view import ReportView, build_view
 
 ROUNDS = 12
@@ -281,7 +294,12 @@ def _poison(clean: Run, text: str) -> Run:
         clean,
         session=text,
         started=text,
-        variant=Variant(clean.variant.name, text, {text: {text: text + clean.variant.name}}),
+        variant=Variant(
+            clean.variant.name,
+            text,
+            {text: {text: text + clean.variant.name}},
+            {text: Source(text, clean.variant.name, text)},
+        ),
         predictions=(Prediction(text, text, 0.0, 1.0, text),),
         traces=tuple(
             replace(t, scenario=text, marks=tuple(replace(m, name=text) for m in t.marks)) for t in clean.traces

@@ -6,7 +6,7 @@ import pytest
 from harness.errors import ExitCode
 from harness.judge.comparison import Comparison, Estimate, Verdict
 from harness.judge.gate import Gate
-from harness.model import SIDES, Mark, Metric, Run, Trace, Variant
+from harness.model import SIDES, Mark, Metric, Run, Source, Trace, Variant
 from harness.report import charts, html, markdown, terminal
 from harness.report.view import ReportView, build_view
 from tests.report import data
@@ -59,6 +59,19 @@ def test_a_prediction_of_something_not_measured_neither_agrees_nor_disagrees() -
     missing = replace(data.comparisons(before, after)[7], verdict=Verdict.MISSING, before=None, effect=None)
     expected = view_of(replace(before, samples=()), after, [missing]).rows[0].expected[0]
     assert (expected.agrees, expected.measured, expected.inside) == (None, "not measured", "0 of 0 values")
+
+
+def test_the_commits_that_differ_are_listed_with_the_settings() -> None:
+    main, head = Source("main", "a" * 40, "c" * 40), Source("HEAD", "b" * 40, "d" * 40)
+    sources = ({"backend": main, "llm": main, "store": main}, {"backend": head, "llm": main})
+    before, after = (
+        replace(run, variant=replace(run.variant, sources=own)) for run, own in zip(runs(), sources, strict=True)
+    )
+    settings = view_of(before, after).settings
+    assert [(s.where, s.name, s.before, s.after) for s in settings[:2]] == [
+        ("backend", "source", f"main ({'a' * 12})", f"HEAD ({'b' * 12})"),
+        ("store", "source", f"main ({'a' * 12})", "(working tree)"),
+    ]
 
 
 def test_the_settings_that_differ_are_listed_without_any_effect() -> None:
