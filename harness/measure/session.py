@@ -189,7 +189,7 @@ def _begin(request: Request, stacks: Stacks) -> _Beginning:
         environment=environment(request.project.folder, stacks.kind, stacks.facts),
         notes=(
             *_notes(request.project, stacks),
-            *notes_of_sources(request.project, stacks.variants),
+            *notes_of_sources(request.project, stacks.variants, stacks.kind),
             *_injected(request.slowdown),
         ),
         looks=request.looks,
@@ -251,6 +251,11 @@ def _notes(project: Project, stacks: Stacks) -> tuple[str, ...]:
             for name, value in settings.items()
         }
         notes += [fill(note, values, f"{project.file}: notes") for note in project.system.notes]
+    notes += [
+        f"{side}: {name} runs already at {url}; the harness does not start it."
+        for side, variant in stacks.variants.items()
+        for name, url in variant.urls.items()
+    ]
     return (*dict.fromkeys(notes), *stacks.notes, RESOLUTION, *([IN_DOCKER] if stacks.kind == "docker" else []))
 
 

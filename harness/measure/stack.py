@@ -63,7 +63,7 @@ class ServiceStack:
         self._project = project
         self._label = label or side
         self.logs = folder
-        self._exports = folder / "sources"
+        self._exports = folder / "sources" / self._label
         self._configured, self._services = configured, configured.services
         self._order = start_order(project.system, project.file)
         self._running: dict[str, RunningService] = {}

@@ -166,19 +166,19 @@ def _runs(project: Project, variant: Configured) -> Mapping[str, object]:
     return found
 
 
-def notes_of_sources(project: Project, variants: Mapping[Side, Configured]) -> tuple[str, ...]:
+def notes_of_sources(project: Project, variants: Mapping[Side, Configured], kind: Kind) -> tuple[str, ...]:
     """What every report has to say of sources that were taken from commits; nothing when none was."""
     commits = dict.fromkeys(taken.commit for variant in variants.values() for taken in variant.taken.values())
     if not commits:
         return ()
-    found = [line for side, variant in variants.items() for line in _exports(side, variant)]
+    found = [line for side, variant in variants.items() for line in _exports(side, variant, kind)]
     repository = next(iter(commits)).repository
     results = project.reports if project.reports.is_relative_to(repository) else None
     if git.has_changes(repository, results):
         refs = ", ".join(dict.fromkeys(f"{GIT}{commit.ref}" for commit in commits))
         found.append(f"The working tree has uncommitted changes; they are not in {refs}.")
     found += _same_folders(variants)
-    if in_place := sorted(installed_in_place(repository)):
+    if kind == "local" and (in_place := sorted(installed_in_place(repository))):
         found.append(
             f"Installed in place from the working tree: {', '.join(in_place)}. A service that imports it as installed, "
             "and not from its own folder, does not get it from a commit."
@@ -186,13 +186,14 @@ def notes_of_sources(project: Project, variants: Mapping[Side, Configured]) -> t
     return tuple(found)
 
 
-def _exports(side: Side, variant: Configured) -> Iterator[str]:
+def _exports(side: Side, variant: Configured, kind: Kind) -> Iterator[str]:
     for commit in dict.fromkeys(taken.commit for taken in variant.taken.values()):
         names = ", ".join(name for name, taken in variant.taken.items() if taken.commit == commit)
-        yield (
-            f"{side}: {names} ran in a clean export of commit {commit.short} ({commit.ref}, tree {commit.tree[:12]}); "
-            "what is installed is this environment's."
-        )
+        which = f"commit {commit.short} ({commit.ref}, tree {commit.tree[:12]})"
+        if kind == "docker":
+            yield f"{side}: {names} ran in an image built from a clean export of {which}."
+        else:
+            yield f"{side}: {names} ran in a clean export of {which}; what is installed is this environment's."
 
 
 def _same_folders(variants: Mapping[Side, Configured]) -> list[str]:

@@ -169,7 +169,9 @@ def test_the_interpreter_by_another_name_is_no_difference(tiny: Path) -> None:
 
 def test_reports_say_what_ran_and_what_did_not(project: Project, repository: Repository) -> None:
     def notes(before: str, after: str) -> tuple[str, ...]:
-        return notes_of_sources(project, {"before": configured(project, before), "after": configured(project, after)})
+        return notes_of_sources(
+            project, {"before": configured(project, before), "after": configured(project, after)}, "local"
+        )
 
     assert notes("before", "after") == ()
     old, new = (repository.git("rev-parse", "--short=12", ref) for ref in ("old^{commit}", "HEAD"))
