@@ -76,7 +76,7 @@ class ServiceContainer:
         says that its process ran. ``on_trouble`` is called, from another thread, when it dies or is paused.
         """
         self.name, self._what, self._events = what.name, what, events
-        self.output = Output(log)
+        self._log, self._on_trouble = log, on_trouble
         self._container = _configured(what, labels, network)
         self.created = time.monotonic()
         try:
@@ -89,10 +89,28 @@ class ServiceContainer:
             raise
         self._wrapped = self._container.get_wrapped_container()
         self.id = str(self._wrapped.id)
-        events.watch(self.id, on_trouble)
-        self._reader = threading.Thread(target=self._read, name=f"log of {what.name}", daemon=True)
+        self._follow(since=None)
+
+    def _follow(self, since: float | None) -> None:
+        """Mind the running container; read what it prints from ``since`` on, in seconds since 1970, or all of it."""
+        self.output = Output(self._log)
+        self._events.watch(self.id, self._on_trouble)
+        self._reader = threading.Thread(target=self._read, args=(since,), name=f"log of {self.name}", daemon=True)
         self._reader.start()
         self._look()
+
+    def restart(self, within: float) -> None:
+        """Stop it in order, after ``within`` seconds by force, and start the same container again. ``created`` is then
+        just before that start, and what it printed before is not read again."""
+        self._events.forget(self.id)
+        with self._events.minded(), asked(f"{self.name}: restart its container"):
+            self._wrapped.stop(timeout=math.ceil(within))
+            self._reader.join(2.0)
+            since = time.time_ns()
+            self._events.renew(self.id, since)
+            self.created = time.monotonic()
+            self._wrapped.start()
+        self._follow(since / 1e9)
 
     def _look(self) -> None:
         """What the engine says of the running container."""
@@ -102,8 +120,9 @@ class ServiceContainer:
         state: Mapping[str, Any] = attributes["State"]
         pid = int(state["Pid"])
         self._group: ControlGroup = control_group(pid) if pid else ControlGroup(None, None)
-        moments = {"container": nanoseconds(attributes["Created"]), "started": nanoseconds(state["StartedAt"])}
-        self.moments = {name: monotonic(at) for name, at in moments.items() if at is not None}
+        told = {"container": nanoseconds(attributes["Created"]), "started": nanoseconds(state["StartedAt"])}
+        moments = {name: monotonic(at) for name, at in told.items() if at is not None}
+        self.moments = {name: at for name, at in moments.items() if at >= self.created}  # a restart creates nothing
         if pid and (process := process_start(pid)) is not None:
             self.moments["process"] = process
         self.started = self.moments.get("started", time.monotonic())
@@ -114,9 +133,9 @@ class ServiceContainer:
         self.published = next((int(found["HostPort"]) for found in bindings), None)
         self.image = str(attributes["Image"])
 
-    def _read(self) -> None:
+    def _read(self, since: float | None) -> None:
         with contextlib.suppress(Exception):  # however the stream broke, no more will come; requests raise many kinds
-            for chunk in self._wrapped.logs(stream=True, follow=True):
+            for chunk in self._wrapped.logs(stream=True, follow=True, since=since):
                 self.output.feed(chunk)
         self.output.end()
 

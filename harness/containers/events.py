@@ -18,6 +18,8 @@ Listener = Callable[[], None]
 class Fate:
     """What has happened to a container so far."""
 
+    since: int = 0
+    """Nanoseconds since 1970: what happened before does not count."""
     starts: int = 0
     paused: bool = False
     died: bool = False
@@ -70,9 +72,15 @@ class Events:
             self._listeners[container] = listener
 
     def forget(self, container: str) -> None:
-        """From now on it is ours to stop it."""
+        """From now on it is ours to stop it, and to start it again."""
         with self._lock:
             self._listeners.pop(container, None)
+
+    def renew(self, container: str, since: int) -> None:
+        """It is started again, by our own doing: what happened to it before ``since`` (nanoseconds since 1970), also
+        what is told of it later, does not count."""
+        with self._lock:
+            self._fates[container] = Fate(since=since)
 
     def fate(self, container: str) -> Fate:
         """What has happened to it."""
@@ -94,7 +102,9 @@ class Events:
         actor = event.get("Actor", {})
         container, action = actor.get("ID", ""), event.get("Action", "")
         with self._lock:
-            trouble = _change(self._fates.setdefault(container, Fate()), action, actor.get("Attributes", {}))
+            fate = self._fates.setdefault(container, Fate())
+            counts = event.get("timeNano", fate.since) >= fate.since
+            trouble = counts and _change(fate, action, actor.get("Attributes", {}))
             listener = self._listeners.get(container)
         if trouble and listener is not None:
             listener()

@@ -153,8 +153,18 @@ class DockerStack(ServiceStack):
         )
         log = self.logs / f"{self._label}-{name}.log"
         process = self._session.start(what, self._network, log, lambda: self._interrupt(name))
-        host, port = self._reached(process, container.port)
-        running = RunningService(name, host, port, settings, process)
+        return self._asked_at(process, container.port, settings)
+
+    def _again(self, name: str, running: RunningService) -> RunningService:
+        running.close()
+        process = running.process
+        assert isinstance(process, ServiceContainer)
+        process.restart(self._services[name].stop_within)
+        return self._asked_at(process, self._container(name).port, running.settings)
+
+    def _asked_at(self, process: ServiceContainer, port: int, settings: Mapping[str, str]) -> RunningService:
+        host, reached = self._reached(process, port)
+        running = RunningService(process.name, host, reached, settings, process)
         running.listens_itself = host != _PUBLISHED
         return running
 

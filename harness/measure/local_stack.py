@@ -74,6 +74,10 @@ class LocalStack(ServiceStack):
         )
         return RunningService(name, HOST, self._ports[name], settings, process)
 
+    def _again(self, name: str, running: RunningService) -> RunningService:
+        running.stop(self._services[name].stop_within)
+        return self._launched(name, self._services[name])
+
 
 def _free_port() -> int:
     """A port that nobody listens on, and that no other service of this process was given."""

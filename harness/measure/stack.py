@@ -39,6 +39,10 @@ class Stack(Protocol):
         """Stop the services that live a round."""
         ...
 
+    def restart_warm(self, name: str) -> Startup:
+        """Stop a service that lives a round and start it again, with what it has left behind; how it came up."""
+        ...
+
     def service(self, name: str) -> RunningService:
         """A running service; a HarnessError when there is none of that name."""
         ...
@@ -86,6 +90,10 @@ class ServiceStack:
     ) -> RunningService:
         """Start a service; ``values`` fill the placeholders of its command."""
 
+    @abstractmethod
+    def _again(self, name: str, running: RunningService) -> RunningService:
+        """Stop a running service and start it again where it was."""
+
     def open(self) -> None:
         """Start the services that live a session."""
         for name in self._services:
@@ -103,6 +111,14 @@ class ServiceStack:
         for name in reversed(self._order):
             if self._services[name].lifetime == "round":
                 self._stop(name)
+
+    def restart_warm(self, name: str) -> Startup:
+        """Stop a service that lives a round in order, and start it again with the data that it has left behind."""
+        running = self.service(name)
+        if self._services[name].lifetime != "round":
+            raise HarnessError(f"{name} lives a session: a scenario cannot restart it")
+        self._running[name] = again = self._again(name, running)
+        return watch(again, self._services[name])
 
     def close(self) -> None:
         """Stop everything."""
@@ -146,11 +162,14 @@ class ServiceStack:
         if (elsewhere := self._elsewhere(name)) is not None:
             self._running[name] = RunningService(name, *elsewhere, service.settings)
             return None
+        running = self._running[name] = self._launched(name, service)
+        return watch(running, service)
+
+    def _launched(self, name: str, service: Service) -> RunningService:
         values = {**self._values, **self._own(name)}
         where = f"{self._project.file}: services.{name}.settings"
         settings = {key: fill(text, values, f"{where}.{key}") for key, text in service.settings.items()}
-        running = self._running[name] = self._launch(name, service, settings, values)
-        return watch(running, service)
+        return self._launch(name, service, settings, values)
 
     def _stop(self, name: str) -> None:
         running = self._running.pop(name, None)

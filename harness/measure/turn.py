@@ -84,6 +84,11 @@ class Turn:
             raise HarnessError(f"{service} runs at {running.url} and is not started in a round: no start-up to measure")
         return self.startups[service]
 
+    def restart(self, service: str) -> Startup:
+        """Stop ``service`` in order and start it again with the data it has left behind: a warm start. What comes after
+        in this round meets the new process."""
+        return self.stack.restart_warm(service)
+
     @contextlib.contextmanager
     def timed(self, metric: Metric, cpu: Metric | None = None, of: str | None = None) -> Iterator[Timing]:
         """Record the seconds that the block takes as ``metric``, the processor seconds of service ``of`` as ``cpu``."""

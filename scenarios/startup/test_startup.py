@@ -1,6 +1,7 @@
-"""Start-up: how long a fresh backend needs until it serves, and what that takes.
+"""Start-up: how long a backend needs until it serves, and what that takes.
 
-The harness restarts the backend in every round and times it; there is nothing to do here but to say what counts.
+Cold is a new process, in Docker a new container: the harness starts one in every round and times it, there is nothing to do
+here but to say what counts. Warm is the same one stopped in order and started again, with what it has left behind.
 """
 
 import pytest
@@ -27,4 +28,17 @@ def test_cold_start(turn: Turn) -> None:
         turn.record(MEMORY, startup.peak_memory)
     if "settled" in startup.marks:
         turn.record(SETTLED, startup.marks["settled"])
+    turn.trace("startup", startup.trace())
+
+
+WARM_READY = Metric("ready", "s", gated=False, about="From the start of the stopped backend to its own mark `ready`.")
+WARM_FIRST = Metric("first_answer", "s", gated=False, about="From that start to the first good answer.")
+
+
+@pytest.mark.scenario(rounds=8)
+def test_warm_start(turn: Turn) -> None:
+    """Stopped in order and started again. Shown beside the cold start, with fewer rounds; not gated."""
+    startup = turn.restart("backend")
+    turn.record(WARM_READY, startup.ready)
+    turn.record(WARM_FIRST, startup.marks["first_answer"])
     turn.trace("startup", startup.trace())

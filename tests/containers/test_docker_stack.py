@@ -113,3 +113,18 @@ def test_a_service_without_a_container_is_refused(tmp_path: Path, session: Engin
     with pytest.raises(HarnessError, match=r"services.backend: has no container, so it cannot run in Docker") as error:
         made(load(tmp_path / "harness.toml"), "before", tmp_path, session)
     assert error.value.code == ExitCode.USAGE
+
+
+def test_a_warm_start_is_the_same_container_again(stack: DockerStack, session: EngineSession) -> None:
+    stack.restart()
+    label = {"label": f"before-after.session={session.token}"}
+    (before,) = [c.id for c in session.client.containers.list(filters=label) if "backend" in str(c.labels)]
+    startup = stack.restart_warm("backend")
+    (after,) = [c.id for c in session.client.containers.list(filters=label) if "backend" in str(c.labels)]
+    assert before == after
+    marks = startup.marks
+    assert "container" not in marks  # nothing was created
+    assert list(marks.values()) == sorted(marks.values())
+    assert 0 <= marks["started"] < marks["exec"] < marks["ready"] <= marks["settled"]
+    stack.check_alive()
+    assert stack.service("backend").get("/api/metrics/summary").status == 200

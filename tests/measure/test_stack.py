@@ -52,6 +52,21 @@ def test_every_restart_is_another_process(project: Project, stacks: Stacks) -> N
     assert sum(psutil.pid_exists(pid) for pid in pids) == 1
 
 
+def test_a_warm_start_is_a_new_process_on_the_same_data(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(project)
+    stack.restart()
+    old = stack.service("backend").process.pid
+    startup = stack.restart_warm("backend")
+    new = stack.service("backend").process.pid
+    assert new != old
+    assert not psutil.pid_exists(old)
+    assert list(startup.marks) == ["created", "started", "port", "live", "ready_seen", "first_answer"]
+    assert stack.service("backend").get("/work").status == 200
+    stack.end_round()
+    with pytest.raises(HarnessError, match="no running service 'backend'"):
+        stack.restart_warm("backend")
+
+
 def test_settings_reach_the_service_and_the_callers_environment_does_not(
     project: Project, stacks: Stacks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
