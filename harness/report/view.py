@@ -39,7 +39,7 @@ class Sided:
     median: str
     spread: str
     n: int
-    values: tuple[float, ...]
+    values: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
