@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from harness.configuration.load import Project
 
 _LARGE = 8 * 2**20
-"""Bytes of a file from which on a second process pays."""
+"""Bytes of AFTER, which a second process reads, from which on that pays."""
 
 
 @click.command("compare")
@@ -43,7 +44,7 @@ def command(before: str, after: str, *, gate: bool, strict: bool, form: str, con
     """
     project = _project(config)
     large = _size(after) >= _LARGE
-    read = both if large else _one_by_one
+    read = _at_once if large else _one_by_one
     if project is None:
         runs = read(lambda: run_of(before, "before", None), lambda: run_of(after, "after", None))
         policy = Policy(strict=strict)
@@ -63,6 +64,27 @@ def command(before: str, after: str, *, gate: bool, strict: bool, form: str, con
 
 def _one_by_one(first: Callable[[], Run], second: Callable[[], Run]) -> tuple[Run, Run]:
     return first(), second()
+
+
+def _at_once(first: Callable[[], Run], second: Callable[[], Run]) -> tuple[Run, Run]:
+    before, after = both(first, second)
+    return before, _alike(before, after)
+
+
+def _alike(before: Run, after: Run) -> Run:
+    """``after``, its rounds and pairs the same objects as those of ``before`` if equal: they are compared at once then.
+
+    Files that one process reads share them; what comes from another process is a copy.
+    """
+    known = {numbers: numbers for numbers in _distinct(before)}
+    same = {id(numbers): known.get(numbers, numbers) for numbers in _distinct(after)}
+    samples = (replace(s, rounds=same[id(s.rounds)], pairs=same[id(s.pairs)]) for s in after.samples)
+    return replace(after, samples=tuple(samples))
+
+
+def _distinct(run: Run) -> list[tuple[int, ...]]:
+    """The rounds and pairs of all samples, each object once."""
+    return list({id(numbers): numbers for s in run.samples for numbers in (s.rounds, s.pairs)}.values())
 
 
 def _size(file: str) -> int:
