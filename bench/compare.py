@@ -3,8 +3,8 @@
     python -m bench.compare [--metrics N] [--values N] [--rounds N]
 
 Two kinds of files, both readable by both tools: pytest-benchmark's own, and our run files of one session, whose values
-are compared pair by pair. Whole processes - read, compute, print - once a round in drawn order; peak memory as the
-kernel counts it.
+are compared pair by pair. Whole processes - read, compute, print - once a round in drawn order; first their times, then
+as often the memory of all processes that a command has alive at once (how it is counted: bench/processes.py).
 """
 
 import argparse
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.machine import describe
-from bench.processes import Usage, interleaved, spread
+from bench.processes import Usage, interleaved, peak_memory, spread, use
 
 _MEBIBYTE = 2**20
 
@@ -80,25 +80,28 @@ def _compare(kind: str, folder: Path, rounds: int) -> None:
         "pytest-benchmark compare": [str(scripts / "pytest-benchmark"), "compare", *(f"./{name}" for name in files)],
         "harness compare": [str(scripts / "harness"), "compare", *files],
     }
-    usages = interleaved(commands, folder, rounds)
+    used = interleaved(commands, folder, rounds, use)
+    held = interleaved(commands, folder, rounds, peak_memory)
     size = sum((folder / name).stat().st_size for name in files) / _MEBIBYTE
     print(f"{kind} files, {size:.0f} MiB together")
-    for name, used in usages.items():
-        print(f"  {name:26} {_row(used)}")
-    _ratios(*usages.values())
+    for name in commands:
+        print(f"  {name:26} {_row(used[name], held[name])}")
+    theirs, ours = commands
+    seconds = _ratios([usage.seconds for usage in used[ours]], [usage.seconds for usage in used[theirs]])
+    cpu = _ratios([usage.cpu for usage in used[ours]], [usage.cpu for usage in used[theirs]])
+    print(
+        f"  {'ratio harness / theirs':26} {seconds} wall, {cpu} processor, {_ratios(held[ours], held[theirs])} memory\n"
+    )
 
 
-def _row(usages: Sequence[Usage]) -> str:
-    seconds, cpu = spread([usage.seconds for usage in usages], ".2f"), spread([usage.cpu for usage in usages], ".2f")
-    return f"{seconds} s wall, {cpu} s processor, {spread([usage.peak / _MEBIBYTE for usage in usages], '.0f')} MiB"
+def _row(used: Sequence[Usage], held: Sequence[int]) -> str:
+    seconds, cpu = spread([usage.seconds for usage in used], ".2f"), spread([usage.cpu for usage in used], ".2f")
+    return f"{seconds} s wall, {cpu} s processor, {spread([most / _MEBIBYTE for most in held], '.0f')} MiB"
 
 
-def _ratios(theirs: Sequence[Usage], ours: Sequence[Usage]) -> None:
-    pairs = list(zip(ours, theirs, strict=True))
-    wall = spread([our.seconds / their.seconds for our, their in pairs], ".2f")
-    cpu = spread([our.cpu / their.cpu for our, their in pairs], ".2f")
-    peak = spread([our.peak / their.peak for our, their in pairs], ".2f")
-    print(f"  {'ratio harness / theirs':26} {wall} wall, {cpu} processor, {peak} memory\n")
+def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """Round by round."""
+    return spread([our / their for our, their in zip(ours, theirs, strict=True)], ".2f")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from bench.machine import describe
-from bench.processes import Usage, interleaved, spread
+from bench.processes import Usage, interleaved, spread, use
 
 _PLUGINS = {"no plugin": "", "harness": "harness.plugin", "pytest-benchmark": "benchmark"}
 _ACTIONS = {"pytest --help": ("--help",), "one empty test": ("test_empty.py",)}
@@ -49,7 +49,7 @@ def main() -> None:
 def _plugins(action: str, arguments: Sequence[str], folder: Path, rounds: int) -> None:
     commands = {name: [*_only(plugin), *arguments] for name, plugin in _PLUGINS.items()}
     usages = interleaved(
-        {name: [sys.executable, "-m", "pytest", *command] for name, command in commands.items()}, folder, rounds
+        {name: [sys.executable, "-m", "pytest", *command] for name, command in commands.items()}, folder, rounds, use
     )
     print(f"{action:18} {'whole process':>24} {'plugin adds':>22} {'ratio':>20}  processes started")
     for name, command in commands.items():
@@ -82,7 +82,7 @@ def _started(arguments: Sequence[str], folder: Path) -> int:
 def _help(folder: Path, rounds: int) -> None:
     script = Path(sys.executable).with_name("harness")
     commands = {"python -c pass": [sys.executable, "-c", "pass"], "harness --help": [str(script), "--help"]}
-    usages = interleaved(commands, folder, rounds)
+    usages = interleaved(commands, folder, rounds, use)
     print("command line")
     for name in commands:
         print(f"  {name:16} {_versus(usages[name], usages['python -c pass'])}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.files.atomic import write_atomically
-from harness.judge.compare import compare_runs
+from harness.judge.compare import Each, compare_runs
 from harness.judge.comparison import Comparison
 from harness.judge.controls import certify, compare_controls, judge_controls, without_controls
 from harness.judge.gate import Gate, decide
@@ -54,10 +54,11 @@ def policy_from(
     )
 
 
-def judge(before: Run, after: Run, policy: Policy, history: Sequence[Trend] = ()) -> Judgement:
-    """Compare, decide and lay out; ``history`` is shown and decides nothing. Pure."""
+def judge(before: Run, after: Run, policy: Policy, history: Sequence[Trend] = (), *, each: Each = map) -> Judgement:
+    """Compare, decide and lay out; ``history`` is shown and decides nothing. Pure, if ``each`` is: how ``compare_runs``
+    goes through the metrics."""
     old, new = without_controls(before), without_controls(after)
-    comparisons = compare_runs(old, new, policy)
+    comparisons = compare_runs(old, new, policy, each=each)
     controls = judge_controls(compare_controls(before, after))
     gate = certify(decide(comparisons, old, new, policy), controls, policy)
     told = controls.sentence if same_session(before, after) else ""

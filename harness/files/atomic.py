@@ -4,7 +4,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 from pathlib import Path
 
 from harness.errors import ExitCode, HarnessError
@@ -65,7 +64,7 @@ def sync_folder(folder: Path) -> None:
 def temporary_beside(path: Path) -> Path:
     """A fresh name in the folder of ``path`` that says which process owns it."""
     pid = os.getpid()
-    return path.with_name(f".harness-{pid}-{_start_time(pid)}-{secrets.token_hex(8)}.tmp")
+    return path.with_name(f".harness-{pid}-{_start_time(pid)}-{os.urandom(8).hex()}.tmp")
 
 
 def sweep_temporaries(folder: Path) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """Any pytest-benchmark JSON as a run, so that old results can be compared."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -84,7 +84,7 @@ def _sample(node: object) -> Sample:
     return Sample(scenario, _TIME, values, *_batches(len(values)))
 
 
-def _values(data: object) -> tuple[float, ...]:
+def _values(data: object) -> Sequence[float]:
     if isinstance(data, NumberList):
         if min(data.values) > 0:
             return data.floats()

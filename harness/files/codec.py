@@ -4,7 +4,8 @@ A field with a default may be missing (a file from before the field existed); an
 wrote it, or somebody mistyped it). Decoders are composed once per type, so that long lists of numbers stay cheap.
 """
 
-from collections.abc import Callable, Mapping
+from array import array
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -32,6 +33,8 @@ def encode(value: object) -> Any:
         return [encode(item) for item in value]
     if isinstance(value, Mapping):
         return {str(name): encode(item) for name, item in value.items()}
+    if isinstance(value, array):
+        return encode(tuple(value))
     if is_dataclass(value):
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     raise TypeError(f"{type(value).__name__} cannot be stored")
@@ -51,8 +54,8 @@ def _decoder(kind: Any) -> Decoder:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         return _one_of(arguments)
-    if origin is tuple:
-        return _sequence(arguments)
+    if origin in (tuple, Sequence):
+        return _sequence(arguments, fixed=origin is tuple and arguments[-1] is not ...)
     if origin in (Union, UnionType):  # ``Literal | None`` gives the former
         return _optional(arguments)
     if origin is Mapping:
@@ -96,11 +99,11 @@ def _optional(arguments: tuple[Any, ...]) -> Decoder:
     return lambda node: None if node is None else read_some(node)
 
 
-def _sequence(arguments: tuple[Any, ...]) -> Decoder:
+def _sequence(arguments: tuple[Any, ...], *, fixed: bool) -> Decoder:
     read_item = _decoder(arguments[0])
-    length = None if arguments[-1] is ... else len(arguments)
+    length = len(arguments) if fixed else None
 
-    def read(node: object) -> tuple[Any, ...]:
+    def read(node: object) -> Sequence[Any]:
         if isinstance(node, NumberList):
             numbers = {float: node.floats, int: node.integers}.get(arguments[0], lambda: None)()
             if numbers is not None and length is None:

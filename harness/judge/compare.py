@@ -1,7 +1,7 @@
 """Two runs in, one comparison for every metric of either out."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from harness.errors import ExitCode, HarnessError
@@ -29,6 +29,10 @@ _QUANTILE_OF_TWO = "report only: a quantile is compared within one session only"
 _ONE_COUNT = "one value cannot show whether a count varies; at least 2 rounds would decide"
 
 
+Each = Callable[[Callable[[Key], Comparison], Iterable[Key]], Iterable[Comparison]]
+"""Calls a function for each of many keys and gives what it returns in their order, as ``map`` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Frame:
     """What all comparisons of two runs share."""
@@ -46,12 +50,15 @@ class _Frame:
         return same_session(*self.runs)
 
 
-def compare_runs(before: Run, after: Run, policy: Policy, *, at: int | None = None) -> tuple[Comparison, ...]:
+def compare_runs(
+    before: Run, after: Run, policy: Policy, *, at: int | None = None, each: Each = map
+) -> tuple[Comparison, ...]:
     """Compare every metric that either run has, in the order of first appearance, those of ``before`` first.
 
     Runs of one session are compared pair by pair, others as independent samples with intervals widened by what two
     sessions may differ. All gated metrics share ``policy.error_budget``; the others are called by Benjamini-Hochberg.
     Each scenario is judged at the last look of the session that it has reached; with ``at``, as after so many rounds.
+    ``each`` says how the metrics are gone through: no comparison needs another.
     Raises HarnessError when a run holds the same metric twice or its looks are no plan.
     """
     runs = before, after
@@ -63,7 +70,7 @@ def compare_runs(before: Run, after: Run, policy: Policy, *, at: int | None = No
     metrics = [_definition(left.get(key), right.get(key)) for key in keys]
     tests = len(absent) + sum(bounds.tests(metric) for metric in metrics if metric.gated)
     frame = _Frame(runs, policy, looks, bonferroni(policy.error_budget, tests))
-    compared = _only_discoveries(tuple(_compare(frame, key, (left.get(key), right.get(key))) for key in keys))
+    compared = _only_discoveries(tuple(each(lambda key: _compare(frame, key, (left.get(key), right.get(key))), keys)))
     held = (_held(frame, comparison, left, right) for comparison in compared)
     return (*required.explain(held, runs, policy), *absent)
 

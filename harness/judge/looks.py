@@ -1,6 +1,7 @@
 """Which look of its session a scenario has reached, which rounds count there, and what level is left for it."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from harness.errors import ExitCode, HarnessError
@@ -102,4 +103,10 @@ def _rounds(scenario: str, runs: tuple[Run, Run]) -> tuple[int, ...]:
 
 def _measured(scenario: str, run: Run) -> set[int]:
     rounds: set[int] = set()
-    return rounds.union(*(sample.rounds for sample in run.samples if sample.scenario == scenario))
+    return rounds.union(*(_distinct(sample.rounds) for sample in run.samples if sample.scenario == scenario))
+
+
+@lru_cache(maxsize=8)
+def _distinct(rounds: tuple[int, ...]) -> frozenset[int]:
+    """Samples of a session have the same rounds."""
+    return frozenset(rounds)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from harness.judge.comparison import Verdict
-from harness.judge.samples import have_pairs
+from harness.judge.samples import all_finite, ascending, have_pairs
 from harness.judge.wording import one_line
 from harness.model import SIDES, Metric, Run, Sample
 from harness.statistics.counts import LARGEST
@@ -77,7 +77,7 @@ def _complaint(sample: Sample) -> str:
     quantile = sample.metric.quantile
     if quantile is not None and not (0 < quantile < 1 and sample.metric.kind == "noisy"):
         return f"the quantile {quantile} is not between 0 and 1 of a noisy metric"
-    if sample.metric.kind == "noisy" and min(sample.values) > 0 and math.isfinite(sum(sample.values)):
+    if sample.metric.kind == "noisy" and all_finite(sample) and ascending(sample)[0] > 0:
         return ""  # as a rule; the loop below finds what is wrong if anything is
     for value in sample.values:
         if not math.isfinite(value):

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from difflib import get_close_matches
 
 from harness.judge.comparison import Comparison, Verdict
 from harness.judge.obstacles import same_session
@@ -82,6 +81,8 @@ def _renamed(key: Key, candidates: Collection[Key]) -> str:
 
     Suites do not count: two scenarios of one suite are not alike for that.
     """
+    from difflib import get_close_matches  # as a rule nothing is missing
+
     scenario, metric = key
     scenarios = {_in_suite(other): other for other, measures in candidates if metric in (measures, ANY)}
     metrics = {measures: f"{other}:{measures}" for other, measures in candidates if other == scenario}

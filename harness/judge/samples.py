@@ -3,8 +3,9 @@
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from operator import sub
 from statistics import median, quantiles
 from typing import TypeVar
@@ -15,6 +16,9 @@ from harness.statistics.rates import wilson
 from harness.statistics.tails import quantile
 
 K = TypeVar("K", bound=Hashable)
+
+_RUN = 64
+"""Sorted stretches of so many values are merged as quickly as a whole sample is sorted."""
 
 
 def round_log_ratios(before: Sample, after: Sample) -> list[float]:
@@ -34,12 +38,12 @@ def have_pairs(before: Sample, after: Sample) -> bool:
 
 def round_logs(sample: Sample) -> list[float]:
     """One ln(value) for every round: the median over the round's values."""
-    return list(map(_log_median, _of_rounds(sample.rounds, sample.values)))
+    return list(map(_log_median, _ordered(_Itself(sample)).rounds or _sorted_rounds(sample)))
 
 
-def _log_median(values: Sequence[float]) -> float:
+def _log_median(ordered: Sequence[float]) -> float:
     """The median of ln(value); as the logarithm rises with its argument, of the values in the middle only."""
-    ordered, n = sorted(values), len(values)
+    n = len(ordered)
     low, high = ordered[(n - 1) // 2], ordered[n // 2]
     return math.log(low) if low == high else (math.log(low) + math.log(high)) / 2
 
@@ -67,16 +71,62 @@ def unmatched(before: Sample, after: Sample) -> int:
 def summarise(sample: Sample) -> Summary | None:
     """The sample in a line; None when it has no values, or some that are no numbers."""
     values = sample.values
-    if not values or not (math.isfinite(sum(values)) or all(map(math.isfinite, values))):
+    if not values or not all_finite(sample):
         return None
     if sample.metric.kind == "rate":
         return _share(values)
-    ordered = sorted(values)  # once: what is sorted already is sorted again in no time
-    centre, spread = median(ordered), ordered
+    ordered = ascending(sample)
+    centre, spread = median(ordered), ordered  # what is sorted already is sorted again in no time
     if (q := sample.metric.quantile) is not None and 0 < q < 1:
         centre, spread = quantile(values, q), round_values(sample)
     q1, _, q3 = quantiles(spread, n=4, method="inclusive") if len(spread) > 1 else spread * 3
     return Summary(len(values), centre, q1, q3)
+
+
+def all_finite(sample: Sample) -> bool:
+    """Whether no value is NaN or infinite."""
+    ordered = ascending(sample)
+    return math.isfinite(sum(ordered)) or all(map(math.isfinite, ordered))
+
+
+def ascending(sample: Sample) -> list[float]:
+    """All values, the smallest first; in no order when one is NaN. Not to be changed."""
+    return _ordered(_Itself(sample)).values
+
+
+class _Itself:
+    """A sample as a key: equal to itself only, and so without a look at all its values."""
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+
+    def __hash__(self) -> int:
+        return id(self.sample)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.sample is other.sample
+
+
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    """A sample, sorted once for all that is asked of it."""
+
+    values: list[float]
+    rounds: list[list[float]]
+    """The values of each round, sorted as well; empty where rounds are too short for that to cost nothing."""
+
+
+@lru_cache(maxsize=2)  # one metric of two runs
+def _ordered(key: _Itself) -> _Ordered:
+    sample = key.sample
+    if _RUN * len(_stretches(sample.rounds) or sample.rounds) > len(sample.values):
+        return _Ordered(sorted(sample.values), [])
+    rounds = _sorted_rounds(sample)
+    return _Ordered(sorted(chain.from_iterable(rounds)), rounds)
+
+
+def _sorted_rounds(sample: Sample) -> list[list[float]]:
+    return list(map(sorted, _of_rounds(sample.rounds, sample.values)))
 
 
 def _share(values: Sequence[float]) -> Summary | None:

@@ -3,10 +3,10 @@
 import io
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.padding import Padding
+from rich.console import Console, ConsoleOptions, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -37,17 +37,35 @@ def render(view: ReportView, width: int, *, color: bool) -> str:
         no_color=not color, legacy_windows=False, highlight=False, emoji=False, markup=False, _environ={},
     )  # fmt: skip
     with console.capture() as capture:
-        console.print(_headline(view))
-        for note in view.notes:
-            console.print(_entry("note", note, "bold yellow"))
-        console.print(_identity(view))
-        if view.rows:
-            for block in [_table(view, console.width)] if console.width >= _WIDE else _blocks(view):
-                console.print(block)
-            console.print(Text("rule: floor/smallest effect that matters, in % or points\n", style="dim"))
-        for line in (*_remarks(view), *_failures(view), *_settings(view), *_gate(view)):
-            console.print(line)
+        console.print(Group(*_parts(view, console.width)))
     return log_lines(_TRAILING_SPACE.sub(r"\1", capture.get()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Hanging:
+    """A word and its text, its later lines indented below its first. A table does the same in five times as long."""
+
+    word: Text
+    content: Text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        indent = self.word.cell_len + 1
+        lines = self.content.wrap(console, options.max_width - indent, overflow="fold")
+        yield Text.assemble(self.word, " ", Text("\n" + " " * indent).join(lines))
+
+
+_Part = Text | Table | _Hanging
+
+
+def _parts(view: ReportView, width: int) -> Iterator[_Part]:
+    yield _headline(view)
+    for note in view.notes:
+        yield _entry("note", note, "bold yellow")
+    yield _identity(view)
+    if view.rows:
+        yield from [_table(view, width)] if width >= _WIDE else _blocks(view)
+        yield Text("rule: floor/smallest effect that matters, in % or points\n", style="dim")
+    yield from (*_remarks(view), *_failures(view), *_settings(view), *_gate(view))
 
 
 def _text(content: str, style: str = "") -> Text:
@@ -108,7 +126,7 @@ def _label(row: Row) -> Text:
     return label if row.gated else label.append("  not gated", style="dim")
 
 
-def _blocks(view: ReportView) -> Iterator[Text | Padding]:
+def _blocks(view: ReportView) -> Iterator[_Part]:
     """Two lines a row, for narrow terminals: what it is, then its numbers."""
     yield Text("\nbefore → after  change [interval]  n rounds  rule", style="dim")
     for row in view.rows:
@@ -116,19 +134,14 @@ def _blocks(view: ReportView) -> Iterator[Text | Padding]:
         numbers = _text(f"{row.before.median} → {row.after.median}")
         numbers.append_text(_text(f"  {row.change}", _STYLES[row.verdict]))
         numbers.append_text(_text(f"  n {row.units}  {row.rule}", "dim"))
-        yield Padding(numbers, (0, 0, 0, 2))
+        yield _Hanging(Text(" "), numbers)
 
 
-def _entry(word: str, content: str, style: str) -> Table:
-    """A word and its text, later lines of the text indented below its first."""
-    grid = Table.grid(padding=(0, 1))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    grid.add_row(Text(word, style=style), _text(content))
-    return grid
+def _entry(word: str, content: str, style: str) -> _Hanging:
+    return _Hanging(Text(word, style=style), _text(content))
 
 
-def _remarks(view: ReportView) -> Iterator[Table]:
+def _remarks(view: ReportView) -> Iterator[_Part]:
     """What is to be said about gated rows; how much more the written report says."""
     for row in view.rows:
         if row.gated and row.reason:
@@ -143,16 +156,16 @@ def _remarks(view: ReportView) -> Iterator[Table]:
         yield _entry("…", f"{more} remark{'s' * (more > 1)} on metrics that are not gated: see the report", "dim")
 
 
-def _failures(view: ReportView) -> Iterator[Table]:
+def _failures(view: ReportView) -> Iterator[_Part]:
     for failure in view.failures:
         yield _entry("✗ failed", f"{failure.side} {failure.scenario}, round {failure.round}: {failure.message}", "red")
 
 
-def _settings(view: ReportView) -> Iterable[Table]:
+def _settings(view: ReportView) -> Iterable[_Part]:
     return (_entry("setting", f"{s.where} {s.name}: {s.before} → {s.after}", "dim") for s in view.settings)
 
 
-def _gate(view: ReportView) -> Iterator[Table | Text]:
+def _gate(view: ReportView) -> Iterator[_Part]:
     style = "bold green" if view.exit_code is ExitCode.OK else "bold red"
     for reason in view.gate_reasons:
         yield _entry("  because", reason, "dim")

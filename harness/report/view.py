@@ -43,7 +43,7 @@ class Sided:
     median: str
     spread: str
     n: int
-    values: tuple[float, ...]
+    values: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)

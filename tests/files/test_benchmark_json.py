@@ -76,7 +76,7 @@ def test_many_values_are_taken_together_in_stretches_of_equal_length(changed: An
     data = [1 + number / 7 for number in range(count)]
     path = changed(lambda document: document["benchmarks"][0]["stats"].update(data=data))
     (sample,) = read_benchmark_json(path).samples
-    assert sample.values == tuple(data)
+    assert list(sample.values) == data
     lengths = Counter(sample.rounds)
     assert list(lengths) == list(range(64))
     assert max(lengths.values()) - min(lengths.values()) <= 1

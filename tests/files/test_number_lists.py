@@ -1,6 +1,7 @@
 """Long lists of numbers, read apart: the same documents, the same refusals, the same hashes as without."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,18 +144,22 @@ def run() -> Run:
     return Run("x", Variant("before", "before"), "2026-01-01T00:00:00+00:00", 1, 5000, "complete", (sample,))
 
 
+def with_tuples(run: Run) -> Run:
+    return replace(run, samples=tuple(replace(sample, values=tuple(sample.values)) for sample in run.samples))
+
+
 def test_a_large_run_file_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_bytes(run_bytes(run()))
     assert path.stat().st_size > strict_json._LARGE
-    assert read_run(path) == run()
+    assert with_tuples(read_run(path)) == run()
 
 
 def test_a_large_run_file_is_held_to_its_values_not_to_their_spelling(tmp_path: Path) -> None:
     path, text = tmp_path / "run.json", run_bytes(run())
     assert b"[0.3333333333333333, 0.25, " in text
     path.write_bytes(text.replace(b"0.25, ", b"2.50e-1,  "))
-    assert read_run(path) == run()
+    assert with_tuples(read_run(path)) == run()
     path.write_bytes(text.replace(b"0.25, ", b"0.26, "))
     with pytest.raises(HarnessError, match="content hash differs") as raised:
         read_run(path)
