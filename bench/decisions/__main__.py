@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.decisions import blocks, cold, live, record
-from bench.decisions.plans import GATED, METRICS, PLANS, budget_table, looks_of, plan_table
+from bench.decisions.plans import GATED, METRICS, PLANS, budget_table, looks_of, noise_table, plan_table
 from bench.decisions.replay import BLOCK, EFFECTS, replay_rule
-from bench.decisions.rules import INTERLEAVED, SEQUENTIAL
+from bench.decisions.rules import CONDENSED, INTERLEAVED, SEQUENTIAL
 from bench.decisions.shares import share
 from bench.decisions.traces import Trace
 from bench.machine import describe
@@ -26,6 +26,8 @@ SLOWER = (0.0, 0.0, 0.03, 0.05, 0.10)
 CONDITIONS = {"calm": False, "neighbour": True}
 SAMPLE = Path(__file__).with_name("sample")
 _LIVE_LOOKS = PLANS[0]
+_WAYS = ((False, False, SEQUENTIAL), (True, False, INTERLEAVED), (True, True, CONDENSED))
+"""Interleaved or not, one number a process or all values, and the rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,8 @@ def _title(text: str) -> None:
 
 def _plans(trace: Trace, plans: Sequence[tuple[int, ...]], suites: int) -> None:
     _title(f"our procedure replayed, {trace.about}")
-    print(f"{len(trace.seconds)} rounds of {trace.seconds.mean():.2f} s")
+    print(f"{len(trace.seconds)} rounds of {trace.seconds.mean():.2f} s\n")
+    print(noise_table(trace), flush=True)
     for looks in plans:
         for gated in GATED:
             for clock, metrics in METRICS.items():
@@ -120,9 +123,9 @@ def _rules(trace: Trace, trials: int) -> None:
         print(f"{rounds} rounds ({rounds * trace.seconds.mean():.0f} s) a side, wall clock; n = {4 * fewer}\n")
         heads = ["rule", "A/A slower", "A/A changed", *(f"+{100 * effect:.0f} %" for effect in EFFECTS[1:])]
         print("| " + " | ".join(heads) + " |\n" + "| --- " * len(heads) + "|")
-        for interleaved, rules in ((False, SEQUENTIAL), (True, INTERLEAVED)):
+        for interleaved, condensed, rules in _WAYS:
             for name, rule in rules.items():
-                calls = replay_rule(trace, rule, fewer, interleaved=interleaved, rounds=rounds)
+                calls = replay_rule(trace, rule, fewer, interleaved=interleaved, rounds=rounds, condensed=condensed)
                 shares = [share(call > 0 for call in calls[effect]) for effect in EFFECTS]
                 shares.insert(1, share(call != 0 for call in calls[0.0]))
                 way = "interleaved" if interleaved else "one side after the other"

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.decisions.ours import judge_suite
-from bench.decisions.shares import share
+from bench.decisions.shares import deviation, share
 from bench.decisions.stand import CORE, Load, Started, neighbour, pinned
 from bench.decisions.traces import Values
 from harness.judge.comparison import Verdict
 from harness.judge.policy import Policy
 from harness.statistics.normal import quantile, two_sided
-from harness.statistics.signed_rank import signed_rank
 
 _LEVEL = 0.01 / 4
 """Of one of four gated metrics."""
@@ -106,9 +105,8 @@ class Recipe:
 
     @property
     def deviation(self) -> float:
-        """Of one unit, as the interval of the Hodges-Lehmann estimate shows it."""
-        low, high = signed_rank(self.units.tolist()).interval(0.05)
-        return (high - low) / 2 * math.sqrt(len(self.units)) / two_sided(0.05)
+        """Of one unit."""
+        return deviation(self.units.tolist())
 
     @property
     def needed(self) -> float:

@@ -5,10 +5,12 @@ from dataclasses import replace
 from itertools import islice, repeat
 from statistics import fmean
 
+import numpy as np
+
 from bench.decisions.ours import Outcome
 from bench.decisions.replay import EFFECTS, Question, Suites, replay_ours
-from bench.decisions.shares import share, wilson_95
-from bench.decisions.traces import Trace
+from bench.decisions.shares import deviation, share, wilson_95
+from bench.decisions.traces import CLOCKS, WORKLOADS, Trace
 from harness.judge.comparison import Verdict
 from harness.judge.policy import Policy
 
@@ -35,6 +37,17 @@ def suite_of(metrics: Sequence[str], gated: int) -> dict[str, str]:
 def looks_of(most: int) -> tuple[int, ...]:
     """A plan of ``most`` rounds with looks where the default plan has them: at a half, five sevenths and all."""
     return tuple(-(-most * look // PLANS[0][-1]) for look in PLANS[0])
+
+
+def noise_table(trace: Trace) -> str:
+    """How much a round's ratio of two sides that do not differ scatters, by both clocks."""
+    lines = ["| workload | " + " | ".join(f"{clock}, sd of a round" for clock in CLOCKS) + " |", "| --- | --- | --- |"]
+    for workload in WORKLOADS:
+        sides = [trace.values[f"{workload}_{clock}"] for clock in CLOCKS]
+        units = [np.median(np.log(values[1] / values[0]), axis=-1) for values in sides]
+        shown = " | ".join(f"{100 * deviation(each.tolist()):.1f} %" for each in units)
+        lines.append(f"| {workload} | {shown} |")
+    return "\n".join(lines)
 
 
 def plan_table(trace: Trace, metrics: Sequence[str], looks: tuple[int, ...], gated: int, suites: int) -> str:

@@ -84,13 +84,14 @@ def _window(values: Values, rounds: int, generator: np.random.Generator) -> tupl
 
 
 def replay_rule(
-    trace: Trace, rule: Rule, trials: int, *, interleaved: bool, rounds: int = BLOCK
+    trace: Trace, rule: Rule, trials: int, *, interleaved: bool, rounds: int = BLOCK, condensed: bool = False
 ) -> dict[float, list[int]]:
     """An anchor's calls on the wall clock for every effect, all workloads together, ``trials`` of each.
 
-    On turns taken side by side, or on one block after the other.
+    On turns taken side by side, or on one block after the other; on all values, or on the median of each process.
     """
-    work = partial(_replay_rule, rule, trials, _window if interleaved else _blocks, rounds)
+    values_of = _medians if condensed else np.ravel
+    work = partial(_replay_rule, rule, trials, _window if interleaved else _blocks, values_of, rounds)
     with ProcessPoolExecutor(_WORKERS) as pool:
         parts = list(
             pool.map(work, [trace.values[f"{workload}_wall"] for workload in WORKLOADS], range(len(WORKLOADS)))
@@ -99,15 +100,19 @@ def replay_rule(
 
 
 def _replay_rule(
-    rule: Rule, trials: int, draw: _Draw, rounds: int, values: Values, seed: int
+    rule: Rule, trials: int, draw: _Draw, values_of: Callable[[Values], Values], rounds: int, values: Values, seed: int
 ) -> dict[float, list[int]]:
     generator = np.random.default_rng(seed)
     calls: dict[float, list[int]] = {effect: [] for effect in EFFECTS}
     for _ in range(trials):
-        before, after = (side.ravel() for side in draw(values, rounds, generator))
+        before, after = (values_of(side) for side in draw(values, rounds, generator))
         for effect in EFFECTS:
             calls[effect].append(rule(before, after * (1 + effect)))
     return calls
+
+
+def _medians(side: Values) -> Values:
+    return np.asarray(np.median(side, axis=-1))
 
 
 def _blocks(values: Values, rounds: int, generator: np.random.Generator) -> tuple[Values, Values]:

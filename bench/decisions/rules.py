@@ -112,3 +112,5 @@ INTERLEAVED: dict[str, Rule] = SEQUENTIAL | {
     "tango --filter-outliers": tango_filtered,
 }
 """The same, and those that interleave, on values taken in turn."""
+CONDENSED: dict[str, Rule] = {"Mann-Whitney (benchstat), one number a process": mann_whitney}
+"""Those that take values for independent, on the median of each process instead of all its requests."""

@@ -7,7 +7,7 @@ import pytest
 
 from bench.decisions import plans, replay
 from bench.decisions.ours import judge_suite
-from bench.decisions.shares import share
+from bench.decisions.shares import deviation, share
 from bench.decisions.traces import CLOCKS, WORKLOADS, Trace
 from harness.configuration.schema import Rounds
 from harness.judge.comparison import Verdict
@@ -118,3 +118,9 @@ def test_shares_carry_wilsons_interval() -> None:
     """Newcombe (1998), table I: 15 of 148 gives 0.0624 to 0.1605 by the score method."""
     assert share([True] * 15 + [False] * 133) == "10 [6.2, 16.0]"
     assert share([False] * 400) == "0 [0.0, 1.0]"
+
+
+def test_the_deviation_is_that_of_the_units_and_hardly_moved_by_an_outlier() -> None:
+    units = np.random.default_rng(4).normal(0, 0.02, 1000)
+    assert deviation(units.tolist()) == pytest.approx(0.02, rel=0.1)
+    assert deviation([*units.tolist(), 5.0]) == pytest.approx(0.02, rel=0.1)
