@@ -4,6 +4,7 @@ A call is 1 (after is slower), -1 (faster) or 0. Values stand in the order measu
 both was measured next to each other.
 """
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -57,12 +58,16 @@ def relabelling(before: Values, after: Values) -> int:
 
 def relabelling_limit(before: Values, after: Values) -> float:
     """``quantileExact(0.99)`` of the differences of medians of random halves, relative to the median of ``before``."""
-    generator = np.random.default_rng(0)
-    both = np.broadcast_to(np.concatenate([before, after]), (_RELABELLINGS, 2 * len(before)))
-    shuffled = generator.permuted(both, axis=1)
     n = len(before)
+    shuffled = np.concatenate([before, after])[_relabellings(2 * n)]
     differences = np.abs(_exact_median(shuffled[:, :n]) - _exact_median(shuffled[:, n:]))
     return float(np.sort(differences)[int(0.99 * _RELABELLINGS)] / _exact_median(before))
+
+
+@functools.cache
+def _relabellings(count: int) -> NDArray[np.int64]:
+    """Orders of ``count`` values; the same for all trials, which took most of their time otherwise."""
+    return np.random.default_rng(0).permuted(np.broadcast_to(np.arange(count), (_RELABELLINGS, count)), axis=1)
 
 
 def _exact_median(values: Values) -> Values:
