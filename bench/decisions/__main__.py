@@ -74,7 +74,7 @@ def _kept(name: str, *, plans: bool) -> None:
     if plans:
         _plans(same, PLANS, suites)
         return
-    _rules(same, suites)
+    _rules(same, suites // 2)
     for kind, table in (("blocks", _blocks), ("slower", _live)):
         if (path := SAMPLE / f"{kind}-{name}.npz").exists():
             table(Trace.load(path))
@@ -86,7 +86,7 @@ def _measured(size: Size, folder: Path) -> None:
         same = record.record((0.0, 0.0), size.same, noisy=noisy)
         same.save(folder / f"same-{name}.npz")
         _plans(same, [plan for plan in PLANS if plan[-1] <= len(same.seconds)], size.suites)
-        _rules(same, size.suites)
+        _rules(same, size.suites // 2)
         contiguous = blocks.record(size.blocks, noisy=noisy)
         contiguous.save(folder / f"blocks-{name}.npz")
         _blocks(contiguous)

@@ -59,18 +59,19 @@ def relabelling(before: Values, after: Values) -> int:
 def relabelling_limit(before: Values, after: Values) -> float:
     """``quantileExact(0.99)`` of the differences of medians of random halves, relative to the median of ``before``."""
     n = len(before)
-    shuffled = np.concatenate([before, after])[_relabellings(2 * n)]
+    shuffled = np.concatenate([before, after]).astype(np.float32)[_relabellings(2 * n)]  # as many digits as were kept
     differences = np.abs(_exact_median(shuffled[:, :n]) - _exact_median(shuffled[:, n:]))
     return float(np.sort(differences)[int(0.99 * _RELABELLINGS)] / _exact_median(before))
 
 
 @functools.cache
-def _relabellings(count: int) -> NDArray[np.int64]:
+def _relabellings(count: int) -> NDArray[np.int16]:
     """Orders of ``count`` values; the same for all trials, which took most of their time otherwise."""
-    return np.random.default_rng(0).permuted(np.broadcast_to(np.arange(count), (_RELABELLINGS, count)), axis=1)
+    orders = np.broadcast_to(np.arange(count, dtype=np.int16), (_RELABELLINGS, count))
+    return np.random.default_rng(0).permuted(orders, axis=1)
 
 
-def _exact_median(values: Values) -> Values:
+def _exact_median(values: NDArray[np.floating]) -> Values:
     """``medianExact``: of an even number the upper of the two in the middle."""
     middle = values.shape[-1] // 2
     return np.asarray(np.partition(values, middle, axis=-1)[..., middle])
