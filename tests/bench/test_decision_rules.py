@@ -73,7 +73,8 @@ def test_the_limit_of_relabelling_is_that_of_all_relabellings(seed: int) -> None
     )
     centre = _exact_median(before.tolist())
     low, high = (differences[int(share * len(differences))] / centre for share in (0.98, 0.998))
-    assert low <= rules.relabelling_limit(before, after) <= high
+    seven_digits = 1e-5  # of values near 1, in a difference near 0.1
+    assert low * (1 - seven_digits) <= rules.relabelling_limit(before, after) <= high * (1 + seven_digits)
 
 
 def test_relabelling_needs_5_percent_however_certain() -> None:
