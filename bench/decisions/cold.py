@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.decisions.ours import judge_suite
-from bench.decisions.shares import share
+from bench.decisions.shares import deviation, share
 from bench.decisions.stand import CORE, Load, Started, neighbour, pinned
 from bench.decisions.traces import Values
 from harness.judge.comparison import Verdict
 from harness.judge.policy import Policy
 from harness.statistics.normal import quantile, two_sided
-from harness.statistics.signed_rank import signed_rank
 
 _LEVEL = 0.01 / 4
 """Of one of four gated metrics."""
@@ -106,9 +105,8 @@ class Recipe:
 
     @property
     def deviation(self) -> float:
-        """Of one unit, as the interval of the Hodges-Lehmann estimate shows it."""
-        low, high = signed_rank(self.units.tolist()).interval(0.05)
-        return (high - low) / 2 * math.sqrt(len(self.units)) / two_sided(0.05)
+        """Of one unit."""
+        return deviation(self.units.tolist())
 
     @property
     def needed(self) -> float:
@@ -135,8 +133,13 @@ def recipes(starts: Starts) -> list[Recipe]:
 
 
 def _controlled(units: Values, placebo: Values) -> Values:
-    slope = float(np.cov(units, placebo)[0, 1] / np.var(placebo, ddof=1))
-    return np.asarray(units - slope * placebo)
+    """Each half of the rounds less the slope fitted to the other: fitted to itself it would explain too much."""
+    made = np.empty_like(units)
+    for half in (slice(None, None, 2), slice(1, None, 2)):
+        other = slice(1 - (half.start or 0), None, 2)
+        slope = float(np.cov(units[other], placebo[other])[0, 1] / np.var(placebo[other], ddof=1))
+        made[half] = units[half] - slope * placebo[half]
+    return made
 
 
 def _phases(phases: Values) -> Values:

@@ -11,7 +11,7 @@ from harness.judge.comparison import Verdict
 from harness.judge.policy import Policy
 from harness.model import Metric, Run, Sample, Side, Variant
 
-_DEFAULT = Policy()
+DEFAULT = Policy()
 _CLOSED = frozenset(Verdict) - {Verdict.INCONCLUSIVE}
 
 
@@ -27,7 +27,7 @@ class Outcome:
 
 
 def judge_suite(
-    before: Mapping[str, Values], after: Mapping[str, Values], looks: Sequence[int], policy: Policy = _DEFAULT
+    before: Mapping[str, Values], after: Mapping[str, Values], looks: Sequence[int], policy: Policy = DEFAULT
 ) -> dict[str, Outcome]:
     """Judge metrics that share one error budget; ``before`` and ``after``: name -> values, shape (rounds, turns).
 

@@ -15,6 +15,8 @@ from bench.machine import describe
 TURNS = {"http": 8, "query": 6, "retry": 3}
 """Of each slot in a round, besides its cold start."""
 
+CONDITION = {False: "calm", True: "beside a neighbour"}
+
 _Round = dict[str, list[list[Reading]]]
 """Workload -> readings by slot and turn."""
 
@@ -41,7 +43,7 @@ def record(slower: Sequence[float], seconds: float, *, noisy: bool) -> Trace:
         for workload in WORKLOADS
         for clock in CLOCKS
     }
-    about = f"{'beside a neighbour' if noisy else 'calm'}; from {began} to load average {os.getloadavg()[0]:.2f}"
+    about = f"{CONDITION[noisy]}; from {began} to load average {os.getloadavg()[0]:.2f}"
     return Trace(about, tuple(slower), np.array(durations), values)
 
 

@@ -90,19 +90,15 @@ class Started:
     """One fresh start of the program under test."""
 
     def __init__(self, load: Load, *, core: int = CORE, hash_seed: str = "random") -> None:
-        self._created = time.monotonic_ns()
-        self._process = subprocess.Popen(
-            [
-                sys.executable, "-m", "bench.decisions.server", "--start-loops", str(load.start_loops),
-                "--work-loops", str(load.work_loops), "--waits", *map(str, load.waits),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONHASHSEED": hash_seed},
-        )  # fmt: skip
+        command = [
+            sys.executable, "-m", "bench.decisions.server", "--start-loops", str(load.start_loops),
+            "--work-loops", str(load.work_loops), "--waits", *map(str, load.waits),
+        ]  # fmt: skip
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed}
+        with pinned(core):  # inherited: moved afterwards, it would begin on another core than it is measured on
+            self._created = time.monotonic_ns()
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         self.pid = self._process.pid
-        if core != CORE:
-            os.sched_setaffinity(self.pid, {core})
         self._marks: dict[str, int] = {}
         self.start = Reading(0, 0)
         self._connection: http.client.HTTPConnection | None = None
