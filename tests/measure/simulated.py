@@ -169,7 +169,7 @@ class Session:
 
     def machine(self) -> Snapshot:
         """Never disturbed, unless a test says otherwise."""
-        return Snapshot(self.clock.now, self.clock.now + self.asleep, cores=2, steal=0.0, throttled=0.0)
+        return Snapshot(self.clock.now, self.clock.now + self.asleep, cores=2, allowed=2.0, steal=0.0, throttled=0.0)
 
     def records(self, *kinds: type[Record]) -> list[Any]:
         """What of these kinds is in the journal."""
