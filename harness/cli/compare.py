@@ -9,8 +9,7 @@ import click
 from harness.baselines import choose, policy_of, run_of
 from harness.cli.options import config_option, project_of
 from harness.cli.show import show
-from harness.configuration.find import find
-from harness.errors import HarnessError
+from harness.configuration.find import nearest
 from harness.judge.policy import Policy
 from harness.judgement import judge, verdict_line
 
@@ -54,8 +53,5 @@ def command(before: str, after: str, *, gate: bool, strict: bool, form: str, con
 
 def _project(config: Path | None) -> "Project | None":
     """None where there is no project: two files can be compared anywhere."""
-    try:
-        file = config if config is not None else find(Path.cwd())
-    except HarnessError:
-        return None
-    return project_of(file)
+    file = config if config is not None else nearest(Path.cwd())
+    return None if file is None else project_of(file)
