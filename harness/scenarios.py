@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -149,7 +149,8 @@ class MeasuringSession:
     def _policy(self, before: Run, after: Run) -> Policy:
         option = self._config.getoption
         strict, ci = option("--harness-strict"), option("--harness-ci")
-        return policy_of(self._project, (before, after), strict=strict, ci=ci)
+        policy = policy_of(self._project, (before, after), strict=strict, ci=ci)
+        return replace(policy, bounded=tuple(p for p in self._request().bounded() if p not in policy.required))
 
     def _undecided(self, before: Run, after: Run, done: int) -> frozenset[str]:
         """What more rounds could still decide; asked between rounds."""

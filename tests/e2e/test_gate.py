@@ -140,6 +140,28 @@ def test_a_limit_gates_what_its_author_did_not(harness: Harness, tiny: Path) -> 
     assert done.returncode == 10, done.stdout + done.stderr
 
 
+def test_a_bound_that_is_misspelt_is_no_pass_and_every_such_pattern_is_told(harness: Harness, tiny: Path) -> None:
+    configure(
+        tiny, '[metrics."*:latnecy"]\nbudget = 1.0\n[metrics."old/*"]\nfloor = 0.1\n[gate]\nallow_missing = ["x:y"]'
+    )
+    done = harness("run", *SAME)
+    assert done.returncode == 13, done.stdout + done.stderr
+    output = " ".join(done.stdout.split())
+    assert "missing: *:latnecy bounds are set for it, but nothing measured is called so" in output
+    assert '[metrics."old/*"] of the configuration applied to nothing that was measured.' in output
+    assert 'allow_missing = "x:y" of the configuration names nothing that there was.' in output
+    selected = harness("run", "-k", "work", *SAME)
+    assert selected.returncode == 0, selected.stdout + selected.stderr
+
+
+def test_a_bound_of_a_parametrized_scenario_holds(harness: Harness, tiny: Path, scenarios: Path) -> None:
+    configure(tiny, '[metrics."speed/work[10]:*"]\nbudget = 1e-6')
+    marked = "@pytest.mark.scenario(rounds=12, pairs=2)\ndef test_work(turn: Turn)"
+    edit(scenarios, (marked, f'@pytest.mark.parametrize("n", [10])\n{marked[:-1]}, n: int)'))
+    done = harness("run", "-k", "work", *SAME)
+    assert done.returncode == 10, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     ("limits", "told"),
     [
