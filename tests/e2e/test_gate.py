@@ -89,9 +89,7 @@ def test_what_is_undecided_is_a_skipped_case_and_nothing_fails(harness: Harness,
     assert ("gate", "speed/work:latency", "failure") in cases(tiny / "junit.xml")
 
 
-def test_a_scenario_that_fails_under_x_leaves_the_verdicts_and_pytests_code(
-    harness: Harness, tiny: Path, scenarios: Path
-) -> None:
+def test_a_scenario_that_fails_under_x_leaves_the_verdicts(harness: Harness, tiny: Path, scenarios: Path) -> None:
     edit(scenarios, ('turn.startup("backend").ready)', 'turn.startup("backend").ready)\n    assert turn.round < 0'))
     edit(scenarios, ("test_start", "test_a"), ("def test_work", "def test_z"))
     text = scenarios.read_text("utf-8")
@@ -101,11 +99,41 @@ def test_a_scenario_that_fails_under_x_leaves_the_verdicts_and_pytests_code(
     )
     scenarios.write_text(text[:first] + text[second:] + "\n\n" + text[first:second], "utf-8")
     done = harness("scenarios", "-x", "--junitxml", "junit.xml", program="pytest")
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 12, done.stdout + done.stderr
     found = cases(tiny / "junit.xml")
     assert found[0] == ("scenarios.speed.test_speed", "test_a", "failure")
     assert ("gate", "speed/z:latency", "failure") in found
     assert ("scenarios.speed.test_speed", "test_z", "passed") not in found
+
+
+ALWAYS_FAILS = ("status == 200", "status == 201")
+
+
+def test_a_scenario_that_fails_is_what_the_gate_says_and_pytests_code_without_a_gate(
+    harness: Harness, scenarios: Path
+) -> None:
+    edit(scenarios, ALWAYS_FAILS)
+    done = harness("run", *SAME)
+    assert done.returncode == 12, done.stdout + done.stderr
+    assert verdict(done.stdout)["exit_code"] == 12
+    assert harness("run", *SAME, "--no-gate", "--rounds", "2").returncode == 1
+
+
+def test_a_test_beside_the_scenarios_that_fails_keeps_pytests_code(harness: Harness, scenarios: Path) -> None:
+    edit(scenarios, ALWAYS_FAILS)
+    (scenarios.parent / "test_other.py").write_text("def test_other():\n    assert False\n", "utf-8")
+    done = harness("run", *SAME, "--rounds", "2")
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_a_fixture_that_fails_is_no_pass_though_the_gate_is_content(harness: Harness, scenarios: Path) -> None:
+    broken = "@pytest.fixture\ndef broken():\n    yield\n    raise RuntimeError('at the end')\n\n\n"
+    edit(
+        scenarios,
+        ("@pytest.mark.scenario(rounds=12)", f"{broken}@pytest.mark.usefixtures('broken')\n@pytest.mark.scenario"),
+    )
+    done = harness("run", *SAME)
+    assert done.returncode == 1, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--harness-no-gate"], ["--collect-only"], ["-k", "nothing"]])
