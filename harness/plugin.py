@@ -45,7 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--harness-inject",
         metavar="PERCENT",
-        help="for a self-test: lengthen timed blocks of after by this much; auto: 3 x the metric's smallest effect",
+        help="for a self-test: lengthen timed blocks of after by this much; auto: 3 x the metric's smallest effect, "
+        "beyond its limits",
     )
     add("--harness-list", action="store_true", help="list the scenarios and measure nothing")
 
