@@ -178,6 +178,7 @@ def test_a_bound_that_is_misspelt_is_no_pass_and_every_such_pattern_is_told(harn
     assert "missing: *:latnecy bounds are set for it, but nothing measured is called so" in output
     assert '[metrics."old/*"] of the configuration applied to nothing that was measured.' in output
     assert 'allow_missing = "x:y" of the configuration names nothing that there was.' in output
+    assert "missing: *:latnecy bounds are set for it" in " ".join(harness("report").stdout.split())
     selected = harness("run", "-k", "work", *SAME)
     assert selected.returncode == 0, selected.stdout + selected.stderr
 

@@ -14,7 +14,7 @@ from harness.history.rows import BLOCK, Fingerprint, fingerprint, sample_blocks
 from harness.history.schema import MEDIANS, RUNS, SAMPLES
 from harness.history.trends import trends
 from harness.model import INJECTED
-from tests.history.build import LATENCY, run, sample, save_run, save_session, session_name
+from tests.history.build import LATENCY, renamed, run, sample, save_run, save_session, session_name
 from tests.history.conftest import Open
 
 
@@ -180,3 +180,13 @@ def test_a_run_whose_values_are_all_gone_is_named_whatever_a_join_fills_in(
         database._client.set_client_setting("join_use_nulls", nulls)  # as a server's profile may have it
         database.run("DELETE FROM harness_samples WHERE true")
         assert damaged(database) == (session_name(1),)
+
+
+def test_a_trend_of_a_parametrized_scenario_is_found_by_its_name(opened: Open, reports: Path) -> None:
+    save_run(reports, renamed(run(1), "load/rows[10]", "latency", "s"))
+    with opened() as database:
+        put(database, reports)
+        for pattern in ("load/rows[10]:latency", "load/rows[10]:*"):
+            (trend,) = trends(database, pattern, "after", {}, None)
+            assert trend.scenario == "load/rows[10]"
+        assert trends(database, "load/rows[20]:*", "after", {}, None) == ()
