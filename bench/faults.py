@@ -2,9 +2,9 @@
 
     python -m bench.faults [NAME ...]
 
-Each is provoked in a whole run of the harness, in a process of its own, on a real engine; one that concerns the engine on a
-socket that stands before it. Needs the images of ``make images``. Prints a Markdown table. Seconds are from the fault to the
-message; of what goes wrong at the start, from the start of the harness.
+Each is provoked in a whole run of the harness, in a process of its own, on a real engine; one that concerns the engine
+on a socket that stands before it. Needs the images of ``make images``. Prints a Markdown table. Seconds are from the
+fault to the message; of what goes wrong at the start, from the start of the harness.
 """
 
 import sys

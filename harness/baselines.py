@@ -46,9 +46,14 @@ def choose(project: "Project", text: str) -> Baseline:
 
 
 def run_of(text: str, side: Side, baselines: Path | None) -> Run:
-    """A run by file (ours or pytest-benchmark's) or by a baseline's name in the folder ``baselines``, on ``side``."""
+    """A run by a baseline's name in the folder ``baselines`` or by file (ours or pytest-benchmark's), on ``side``.
+
+    A name comes first: a file that happens to be called so in the working folder is not what was kept under it.
+    """
     path = Path(text)
-    if path.exists() or baselines is None or path.suffix == ".json" or len(path.parts) > 1:
+    if baselines is not None and text in list_baselines(baselines):
+        run = load_baseline(baselines, text)
+    elif path.exists() or baselines is None or path.suffix == ".json" or path.name != text:
         run = load_run(path)
     else:
         run = load_baseline(baselines, text)

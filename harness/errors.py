@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     INCONCLUSIVE = 11
     """Only under ``--strict``: something could not be decided."""
     ENVIRONMENT = 12
-    """A service or the environment failed."""
+    """A scenario, a service or the environment failed."""
     BASELINE = 13
     """Something to compare with is missing, invalid or incomparable."""
     NOT_SAVED = 14

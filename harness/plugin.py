@@ -60,7 +60,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--harness-inject",
         metavar="PERCENT",
-        help="for a self-test: lengthen timed blocks of after by this much; auto: 3 x the metric's smallest effect",
+        help="for a self-test: lengthen timed blocks of after by this much; auto: 3 x the metric's smallest effect, "
+        "beyond its limits",
     )
     add("--harness-list", action="store_true", help="list the scenarios and measure nothing")
 
@@ -96,6 +97,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         from harness.scenarios import MeasuringSession
 
         config.stash[_SESSION] = session = MeasuringSession.of(config, scenarios, len(collected))
+        config.pluginmanager.register(session)
         if config.getoption("--harness-list"):
             items.clear()
             config.get_terminal_writer().write(session.listing)
@@ -152,7 +154,7 @@ def _report_gate(session: pytest.Session) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """The gate's code, unless pytest has something worse to say."""
+    """The gate's code, unless pytest has something else to say than that a scenario failed."""
     measuring = session.config.stash.get(_SESSION, None)
     if session.config.getoption("--harness-list") and measuring is not None:
         session.exitstatus = pytest.ExitCode.OK  # nothing ran, as was asked for

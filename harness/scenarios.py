@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -88,6 +88,8 @@ class MeasuringSession:
         self._reports: tuple[Path, ...] = ()
         self._remembered: list[str] = []
         self._begun = False
+        self._others_failed = False
+        self._reporting_cases = False
 
     @classmethod
     def of(cls, config: pytest.Config, items: Sequence[pytest.Item], collected: int) -> "MeasuringSession":
@@ -151,7 +153,8 @@ class MeasuringSession:
     def _policy(self, before: Run, after: Run) -> Policy:
         option = self._config.getoption
         strict, ci = option("--harness-strict"), option("--harness-ci")
-        return policy_of(self._project, (before, after), strict=strict, ci=ci)
+        policy = policy_of(self._project, (before, after), strict=strict, ci=ci)
+        return replace(policy, bounded=tuple(p for p in self._request().bounded() if p not in policy.required))
 
     def _undecided(self, before: Run, after: Run, done: int) -> frozenset[str]:
         """What more rounds could still decide; asked between rounds."""
@@ -195,21 +198,33 @@ class MeasuringSession:
     def _stop(self, error: HarnessError) -> NoReturn:
         pytest.exit(str(error), returncode=int(error.code))
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take note of what fails and is no scenario. A hook: the plugin registers the session."""
+        if report.failed and report.nodeid not in self._scenarios and not self._reporting_cases:
+            self._others_failed = True
+
     def exit_code(self, pytest_says: int) -> int:
-        """pytest's own code where it is not 0; else the gate's, the worse of two. Nothing measured is no pass."""
+        """The gate's code, the worse of two, if nothing but scenarios failed; else pytest's own.
+
+        A scenario that failed is told by the gate, which weighs it against the rest; where the gate has nothing against
+        it (a fixture that failed, ``--no-gate``) it stays pytest's. Nothing measured is no pass.
+        """
         option = self._config.getoption
-        if pytest_says != 0 or option("collectonly"):
+        only_scenarios = pytest_says == pytest.ExitCode.TESTS_FAILED and not self._others_failed
+        if (pytest_says and not only_scenarios) or option("collectonly"):
             return pytest_says
         if not self._judgements:
-            return int(ExitCode.BASELINE)
+            return pytest_says or int(ExitCode.BASELINE)
         codes = [ExitCode.OK] if option("--harness-no-gate") else [j.gate.exit_code for _, j, _ in self._judgements]
-        return int(min(codes, key=SEVERITY.index))
+        return int(min(codes, key=SEVERITY.index)) or pytest_says
 
     def report_cases(self, session: pytest.Session) -> None:
         """Have every gated comparison reported as a test case, when a file of test cases is asked for."""
         if self._config.getoption("xmlpath", None) and not self._config.getoption("--harness-no-gate"):
+            self._reporting_cases = True
             for group, judgement, policy in self._judgements:
                 run_cases(session, gate_items(session, judgement, policy, group))
+            self._reporting_cases = False
 
     def summarize(self, reporter: Any) -> None:
         """The tables, and where everything is."""

@@ -43,8 +43,8 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 fine · 1-6 pytest's own · 10 regressed · 11 inconclusive (--strict) · 12 a service or the "
-    "environment failed · 13 nothing sound to compare with · 14 results not saved · 15 integrity.",
+    epilog="Exit codes: 0 fine · 1-6 pytest's own · 10 regressed · 11 inconclusive (--strict) · 12 a scenario, a "
+    "service or the environment failed · 13 nothing sound to compare with · 14 results not saved · 15 integrity.",
 )
 @click.version_option(harness.__version__, prog_name="harness")
 def cli() -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from harness.baselines import policy_of, run_of
+from harness.baselines import policy_of
 from harness.cli import show as terminal
 from harness.cli.options import config_option, project_of
 from harness.errors import SEVERITY, ExitCode, HarnessError
 from harness.files import baselines
 from harness.files.runfile import read_run
 from harness.files.sessions import find_session
-from harness.judge.comparison import Comparison
+from harness.judge.comparison import Comparison, Verdict
 from harness.judge.gate import cost, counts, objection
 from harness.judge.policy import Policy
 from harness.judgement import judge
@@ -51,7 +51,9 @@ def update(name: str, session: str, *, side: str, config: Path | None) -> None:
     project = project_of(config)
     kept = project.reports / "baselines"
     run = read_run(find_session(project.reports / "out", session) / f"{side}.json")
-    old, new = run_of(name, "before", kept), replace(run, variant=replace(run.variant, name="after"))
+    known = baselines.load_baseline(kept, name)  # by name alone: it is what will be replaced
+    old = replace(known, variant=replace(known.variant, name="before"))
+    new = replace(run, variant=replace(run.variant, name="after"))
     policy = policy_of(project, (old, new))
     judgement = judge(old, new, policy)
     terminal.show(judgement)
@@ -62,14 +64,20 @@ def update(name: str, session: str, *, side: str, config: Path | None) -> None:
 def refuse_worse(name: str, comparisons: Iterable[Comparison], policy: Policy) -> None:
     """Raise HarnessError (10, 13) when a comparison with the baseline ``name`` is none that a new one may bring along.
 
-    What is new in it may come along.
+    What is new in it may come along, within its budget.
     """
-    against = [(cost(c, policy), c) for c in comparisons if counts(c) and not (c.before is None and c.after)]
+    against = [(cost(c, policy), c) for c in comparisons if counts(c) and not _new(c)]
     refused = [(code, objection(c)) for code, c in against if code is not ExitCode.OK]
     if refused:
         code, first = min(refused, key=lambda entry: SEVERITY.index(entry[0]))
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         raise HarnessError(f"baseline {name} not updated: {first}{more}", code)
+
+
+def _new(comparison: Comparison) -> bool:
+    """Whether there was nothing before it, and nothing says what it may be."""
+    missing = comparison.verdict is Verdict.MISSING
+    return missing and comparison.before is None and comparison.after is not None and not comparison.bounds
 
 
 @command.command("list")

@@ -12,8 +12,7 @@ from harness.baselines import choose, policy_of, run_of
 from harness.both import both, halves
 from harness.cli.options import config_option, project_of
 from harness.cli.show import show
-from harness.configuration.find import find
-from harness.errors import HarnessError
+from harness.configuration.find import nearest
 from harness.judge.policy import Policy
 from harness.judgement import judge, verdict_line
 from harness.model import Run
@@ -97,8 +96,5 @@ def _size(file: str) -> int:
 
 def _project(config: Path | None) -> "Project | None":
     """None where there is no project: two files can be compared anywhere."""
-    try:
-        file = config if config is not None else find(Path.cwd())
-    except HarnessError:
-        return None
-    return project_of(file)
+    file = config if config is not None else nearest(Path.cwd())
+    return None if file is None else project_of(file)

@@ -1,5 +1,6 @@
 """``harness report``: write the report of a session again, also of one that was killed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -26,7 +27,12 @@ def command(session: str, config: Path | None) -> int:
     before, after = finish(folder)
     wanted = project.configuration.history.enabled
     history, problem = recall(project, after.variant.origin) if wanted else ((), "")
-    judgement = judge(before, after, policy_of(project, (before, after)), history)
+    policy = policy_of(project, (before, after))
+    stated = {} if after.selection else project.configuration.metrics
+    bounded = tuple(
+        pattern for pattern, override in stated.items() if override.binds and pattern not in policy.required
+    )
+    judgement = judge(before, after, replace(policy, bounded=bounded), history)
     show(judgement)
     for path in write_reports(judgement, folder):
         click.echo(path)

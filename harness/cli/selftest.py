@@ -16,8 +16,9 @@ from harness.configuration.load import Project
 from harness.errors import ExitCode
 from harness.files.runfile import read_run
 from harness.files.sessions import find_session
-from harness.judge.comparison import Comparison, Verdict
+from harness.judge.comparison import Bound, Comparison, Verdict
 from harness.judge.gate import counts
+from harness.judge.wording import describe_bound
 from harness.judgement import judge
 from harness.measure.signals import interruptible
 from harness.measure.slowdown import Slowdown
@@ -57,17 +58,41 @@ def keeps_quiet(outcome: Outcome) -> Check:
 
 
 def finds(outcome: Outcome) -> Check:
-    """Every timed block was lengthened: the gate has to fail, on each of them that it looks at. Pure."""
-    slowed = [name for name in outcome.gated if name in outcome.lengthened]
-    missed = [name for name in slowed if outcome.gated[name].verdict is not Verdict.REGRESSED]
+    """Every timed block was lengthened: the gate has to fail, on each of them that it looks at. Pure.
+
+    A quantile that the session sees too coarsely decides nothing at the gate, so nothing can be proven of it either.
+    """
+    timed = [name for name in outcome.gated if name in outcome.lengthened]
+    coarse = [name for name in timed if outcome.gated[name].report_only]
+    slowed = [name for name in timed if name not in coarse]
+    missed = [name for name in slowed if not _refused(outcome.gated[name])]
     holds = outcome.exit_code == ExitCode.REGRESSED and bool(slowed) and not missed
-    if not slowed:
+    if not timed:
         return Check(holds, "no gated metric is timed by turn.timed, so nothing could be slowed down")
-    return Check(holds, f"{len(slowed) - len(missed)} of {len(slowed)} called regressed", _named(missed, outcome))
+    text = f"{len(slowed) - len(missed)} of {len(slowed)} called regressed"
+    text += " beyond any limit" if any(_limits(outcome.gated[name]) for name in slowed) else ""
+    text += f", {len(coarse)} too coarse to be gated" if coarse else ""
+    left_out = (f"left out: {name} {outcome.gated[name].reason}".rstrip() for name in coarse)
+    return Check(holds, text, (*_named(missed, outcome), *left_out))
+
+
+def _refused(comparison: Comparison) -> bool:
+    """Whether the gate fails by it: a regression, and where a limit tolerates some, more than that."""
+    limits = _limits(comparison)
+    return comparison.verdict is Verdict.REGRESSED and (not limits or any(bound.state == "broken" for bound in limits))
+
+
+def _limits(comparison: Comparison) -> list[Bound]:
+    return [bound for bound in comparison.bounds if bound.name != "budget"]
 
 
 def _named(names: Sequence[str], outcome: Outcome) -> tuple[str, ...]:
-    return tuple(f"{outcome.gated[name].verdict}: {name} {outcome.gated[name].reason}".rstrip() for name in names)
+    return tuple(_told(name, outcome.gated[name]) for name in names)
+
+
+def _told(name: str, comparison: Comparison) -> str:
+    bounds = [describe_bound(bound, comparison.metric) for bound in _limits(comparison)]
+    return "; ".join([f"{comparison.verdict}: {name} {comparison.reason}".rstrip(), *bounds])
 
 
 @click.command("selftest")
@@ -79,7 +104,7 @@ def _named(names: Sequence[str], outcome: Outcome) -> tuple[str, ...]:
     metavar="PERCENT",
     default="auto",
     show_default=True,
-    help="By how much every timed block is lengthened; auto: 3 x the metric's smallest effect.",
+    help="By how much every timed block is lengthened; auto: 3 x the metric's smallest effect, beyond its limits.",
 )
 @config_option
 def command(
@@ -88,7 +113,8 @@ def command(
     """Prove on the project's own scenarios that the gate can be trusted.
 
     Measures `before` against itself: no gated metric may be called improved or regressed. Then the same with every
-    `turn.timed` block of `after` lengthened: each gated metric that was lengthened has to be called regressed.
+    `turn.timed` block of `after` lengthened: each gated metric that was lengthened has to be called regressed,
+    beyond its limit if it has one.
     """
     Slowdown.parse(slowdown)
     project = project_of(config)

@@ -193,6 +193,11 @@ class MetricOverride(Table):
     required: bool | None = None
     """True: it has to be measured."""
 
+    @property
+    def binds(self) -> bool:
+        """Whether something can fail by it, so that it has to apply to something."""
+        return bool(self.required) or not (self.limit is self.absolute_limit is self.budget is None)
+
 
 class History(Table):
     """Where all runs are kept in ClickHouse; see docs/history.md."""

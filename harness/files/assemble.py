@@ -34,9 +34,10 @@ def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     """
     start = start_of(contents)
     records, overcome = _without_overcome(contents.records)
+    records, disturbed = _without_failures_of_dropped(records)
     noted = dict.fromkeys(record.text for record in records if isinstance(record, Noted))
     selected = [f"Not everything was measured, but a selection: {start.selection}."] if start.selection else []
-    notes = (*start.notes, *selected, *_damage(contents.bad_lines), *overcome, *noted)
+    notes = (*start.notes, *selected, *_damage(contents.bad_lines), *overcome, *disturbed, *noted)
     before, after = (_run(variant, start, records, notes) for variant in start.variants)
     return before, after
 
@@ -61,6 +62,22 @@ def _without_overcome(records: Sequence[Record]) -> tuple[list[Record], list[str
             notes.append(f"Resumed at {record.at}.")
             kept = [r for r in kept if r not in ends]
         kept.append(record)
+    return kept, notes
+
+
+def _without_failures_of_dropped(records: Sequence[Record]) -> tuple[list[Record], list[str]]:
+    """A round that does not count has no failures either: what the machine's sleep broke becomes a note."""
+    dropped = {record.round for record in records if isinstance(record, RoundDropped)}
+    kept: list[Record] = []
+    notes: list[str] = []
+    for record in records:
+        if isinstance(record, Failed) and record.failure.round in dropped:
+            failure = record.failure
+            notes.append(
+                f"Failed in round {failure.round}, which does not count: {failure.scenario}: {failure.message}"
+            )
+        else:
+            kept.append(record)
     return kept, notes
 
 

@@ -100,7 +100,7 @@ def damaged(database: Database) -> tuple[str, ...]:
     """The sessions of which values are gone, as far as the history itself can tell."""
     sql = """SELECT DISTINCT r.session FROM (SELECT * FROM harness_runs FINAL) AS r
              LEFT JOIN (SELECT run_hash, count() AS there FROM harness_samples FINAL GROUP BY run_hash) AS s
-             ON r.run_hash = s.run_hash WHERE s.there != r.values ORDER BY r.session"""
+             ON r.run_hash = s.run_hash WHERE ifNull(s.there, 0) != r.values ORDER BY r.session"""
     return tuple(shown(row[0]) for row in database.rows(sql))
 
 

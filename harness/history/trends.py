@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any, cast, get_args
 
@@ -12,6 +11,7 @@ from harness.files.strict_json import describe
 from harness.history.changes import change_points
 from harness.history.client import Database
 from harness.model import Better, Kind, Metric, Trend, TrendPoint
+from harness.patterns import matches
 
 MOST_RUNS = 500
 """The newest runs that a trend shows; finding change points takes time with the square of their number."""
@@ -44,7 +44,7 @@ def trends(
     Raises HarnessError when the database fails or answers something else than asked.
     """
     rows = [_row(row) for row in database.rows(_SQL, variant=variant, most=most)]
-    chosen = [row for row in rows if fnmatchcase(f"{row[0]}:{row[1]}", pattern)]
+    chosen = [row for row in rows if matches(f"{row[0]}:{row[1]}", pattern)]
     return tuple(
         _trend(variant, list(group), baselines, detector) for _, group in groupby(chosen, key=lambda row: row[:5])
     )

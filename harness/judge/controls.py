@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from harness.errors import SEVERITY, ExitCode
 from harness.judge.compare import compare_runs
@@ -20,6 +21,9 @@ SPIKE_LEVEL = 0.01
 _LEVELS = {PLACEBO: PLACEBO_LEVEL, SPIKE_IN: SPIKE_LEVEL}
 _JUDGED = Metric("latency", "s")
 """By which margins the arms are judged, whatever a project decides of other metrics."""
+_LEAST_SHARE, _MOST_SHARE = 0.5, 2.0
+"""A spike-in that is called a regression still has to be about as large as it was made: between half and twice of that,
+as far as its interval tells. Else the session measures something, but not in the unit that it says."""
 _CALLED = (Verdict.REGRESSED, Verdict.IMPROVED)
 
 
@@ -31,7 +35,8 @@ class Controls:
     spike_in: Verdict | None
     """None: there was none."""
     valid: bool
-    """False: the placebo alarmed or the spike-in was missed, so no verdict of the session means anything."""
+    """False: no verdict of the session means anything, as the placebo alarmed, the spike-in was missed or came out far
+    too large, or one of the two was not measured."""
     sentence: str
     """What a report says."""
     undecided: bool = False
@@ -65,30 +70,46 @@ def judge_controls(comparisons: Sequence[Comparison]) -> Controls:
     """What the arms, compared by ``compare_controls``, say about their session. Pure.
 
     The placebo alarms when it is called a change. The spike-in is missed when it is called no change, or when its whole
-    interval lies below what was injected; it is undecided when the interval holds both: then the session was too noisy
-    (or too short) for a change of this size, and says so of every other comparison too.
+    interval lies below what was injected without being called, or below half of it even so; it is too large when all of
+    it lies beyond twice of it. It is undecided when the interval holds both: then the session was too noisy (or too
+    short) for a change of this size, and says so of every other comparison too. One arm without the other certifies
+    nothing either.
     """
     arms = {comparison.scenario: comparison for comparison in comparisons}
     placebo, spike = arms.get(PLACEBO), arms.get(SPIKE_IN)
-    if placebo is None or spike is None:
+    if placebo is None and spike is None:
         return Controls(None, None, valid=True, sentence="no control arms")
-    alarms, missed = placebo.verdict in _CALLED, _missed(spike)
-    found = spike.verdict is Verdict.REGRESSED
-    told = "found" if found else "MISSED" if missed else f"undecided ({_why_undecided(spike)})"
+    if not _measured(placebo) or not _measured(spike):
+        lost = " and ".join(name for name, c in (("placebo", placebo), ("spike-in", spike)) if not _measured(c))
+        seen = (arm.verdict if arm else None for arm in (placebo, spike))
+        return Controls(next(seen), next(seen), valid=False, sentence=f"controls: {lost} not measured")
+    alarms, wrong = placebo.verdict in _CALLED, _wrong(spike)
+    found = spike.verdict is Verdict.REGRESSED and not wrong
+    told = wrong or ("found" if found else f"undecided ({_why_undecided(spike)})")
     return Controls(
         placebo.verdict,
         spike.verdict,
-        valid=not alarms and not missed,
+        valid=not alarms and not wrong,
         sentence=f"controls: placebo {placebo.verdict}{_change(placebo)}, "
-        f"spike-in of {_percent(SPIKE_SIZE)} {told}{_change(spike) if found or missed else ''}",
-        undecided=not found and not missed,
+        f"spike-in of {_percent(SPIKE_SIZE)} {told}{_change(spike) if found or wrong else ''}",
+        undecided=not found and not wrong,
     )
 
 
-def _missed(spike: Comparison) -> bool:
+def _measured(arm: Comparison | None) -> TypeGuard[Comparison]:
+    return arm is not None and arm.verdict not in (Verdict.MISSING, Verdict.INCOMPARABLE, Verdict.INVALID)
+
+
+def _wrong(spike: Comparison) -> str:
+    """What is wrong with a spike-in that shows something else than what was injected; empty when nothing is."""
     if spike.verdict in (Verdict.UNCHANGED, Verdict.IMPROVED):
-        return True
-    return spike.verdict is Verdict.INCONCLUSIVE and spike.effect is not None and spike.effect.high < SPIKE_SIZE
+        return "MISSED"
+    if spike.effect is None:
+        return ""
+    least = SPIKE_SIZE * (_LEAST_SHARE if spike.verdict is Verdict.REGRESSED else 1)
+    if spike.effect.high < least:
+        return "MISSED"
+    return "TOO LARGE" if spike.effect.low > _MOST_SHARE * SPIKE_SIZE else ""
 
 
 def _why_undecided(spike: Comparison) -> str:

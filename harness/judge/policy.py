@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from harness.errors import ExitCode, HarnessError
 from harness.judge.spread import Spread
+from harness.patterns import matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class Policy:
     """Patterns (``fnmatch``) of ``scenario:metric`` that may be missing from one of the runs."""
     required: tuple[str, ...] = ()
     """Patterns of ``scenario:metric`` of which something has to be measured; ``allow_missing`` does not excuse it."""
+    bounded: tuple[str, ...] = ()
+    """Patterns of ``scenario:metric`` that a session sets a limit or a budget for: each has to apply to something."""
     ci: bool = False
     """Whether ``required`` counts for a session of selected scenarios as well."""
     spreads: Mapping[tuple[str, str], Spread] = field(default_factory=dict)
@@ -43,8 +45,3 @@ class Policy:
     def may_be_missing(self, scenario: str, metric: str) -> bool:
         """Whether ``allow_missing`` names this metric."""
         return any(matches(f"{scenario}:{metric}", pattern) for pattern in self.allow_missing)
-
-
-def matches(name: str, pattern: str) -> bool:
-    """Whether ``pattern`` (``fnmatch``) means ``name``, which may itself contain brackets."""
-    return name == pattern or fnmatchcase(name, pattern)

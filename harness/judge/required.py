@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from harness.judge.comparison import Comparison, Verdict
 from harness.judge.obstacles import same_session
-from harness.judge.policy import Policy, matches
+from harness.judge.policy import Policy
 from harness.judge.wording import one_line
 from harness.model import Metric, Run
+from harness.patterns import matches, told
 
 Key = tuple[str, str]
 """Scenario and metric."""
@@ -43,7 +44,10 @@ def expected(keys: Iterable[Key], runs: tuple[Run, Run], policy: Policy) -> tupl
 
 
 def absent(keys: Collection[Key], runs: tuple[Run, Run], policy: Policy) -> tuple[Comparison, ...]:
-    """A missing comparison for everything required that is in neither run, and for every scenario without any value."""
+    """A missing comparison for everything required that is in neither run, and for every scenario without any value.
+
+    So is a pattern that carries a bound and means nothing: a budget whose name is misspelt would never fail.
+    """
     after = runs[1]
     names = [name_of(key) for key in keys]
     found = []
@@ -51,6 +55,12 @@ def absent(keys: Collection[Key], runs: tuple[Run, Run], policy: Policy) -> tupl
         if not any(matches(name, pattern) for name in names):
             key = _split(pattern)
             found.append(_missing(*key, f"required, but not measured{_renamed(key, keys)}", required=True))
+    unmeasured = {u.scenario for run in runs for u in run.unmeasured}
+    for pattern in policy.bounded:
+        key = _split(pattern)
+        if key[0] not in unmeasured and not any(matches(name, pattern) for name in names):
+            bounds = "bounds are set for it, but nothing measured is called so"
+            found.append(_missing(*key, f"{bounds}{_renamed(key, keys)}", required=False))
     known = {scenario for scenario, _ in keys} | {comparison.scenario for comparison in found}
     silent = {u.scenario: u.why for run in runs for u in run.unmeasured if u.scenario not in known}
     return (*found, *(_missing(name, ANY, f"not measured: {one_line(why)}") for name, why in silent.items()))
@@ -97,7 +107,7 @@ def _in_suite(scenario: str) -> str:
 
 
 def _split(pattern: str) -> Key:
-    scenario, separator, metric = pattern.rpartition(":")
+    scenario, separator, metric = told(pattern).rpartition(":")
     return (scenario, metric) if separator else (pattern, ANY)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,13 @@ class Snapshot:
     boottime: float
     """Like ``monotonic``, but counts the time asleep as well."""
     cores: int
+    """Of the whole machine."""
+    allowed: float
+    """So many of them our processes may use at once: by their affinity, and by the tightest quota."""
     steal: float | None = None
     """Processor time that the hypervisor gave to others, all cores together."""
     throttled: float | None = None
-    """Time in which a quota kept our processes from running, all cores together."""
+    """Time in which a quota kept our processes from running, all of the cores on which they were together."""
 
 
 def disturbance(before: Snapshot, after: Snapshot) -> str:
@@ -36,14 +39,15 @@ def disturbance(before: Snapshot, after: Snapshot) -> str:
     asleep = (after.boottime - before.boottime) - elapsed
     if asleep > SLEPT:
         return f"the machine slept {asleep:.0f} s"
-    capacity = elapsed * after.cores
-    for what, old, new in (
-        ("the hypervisor took", before.steal, after.steal),
-        ("a processor quota took", before.throttled, after.throttled),
+    # A hypervisor takes from all cores of the machine; a quota of two processors leaves two, on a host of 64 as well.
+    for what, old, new, processors in (
+        ("the hypervisor took", before.steal, after.steal, after.cores),
+        ("a processor quota took", before.throttled, after.throttled, max(before.allowed, after.allowed)),
     ):
         taken = 0.0 if old is None or new is None else new - old
-        if taken >= TAKEN_LEAST and taken > TAKEN_SHARE * capacity:
-            return f"{what} {taken / capacity:.0%} of the processor time"
+        share = taken / (elapsed * processors) if elapsed > 0 else 0.0
+        if taken >= TAKEN_LEAST and share > TAKEN_SHARE:
+            return f"{what} {min(share, 1.0):.0%} of the processor time"
     return ""
 
 
@@ -51,7 +55,13 @@ def snapshot() -> Snapshot:
     """The counters of this machine now."""
     monotonic = time.monotonic()
     boottime = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else monotonic
-    return Snapshot(monotonic, boottime, os.cpu_count() or 1, _steal(), _throttled())
+    cores, groups = os.cpu_count() or 1, tuple(_groups())
+    return Snapshot(monotonic, boottime, cores, _allowed(_affinity(cores), groups), _steal(), _throttled(groups))
+
+
+def _affinity(cores: int) -> int:
+    """On how many cores we may run, sched_getaffinity(2)."""
+    return min(len(os.sched_getaffinity(0)), cores) if hasattr(os, "sched_getaffinity") else cores
 
 
 def _steal() -> float | None:
@@ -61,16 +71,33 @@ def _steal() -> float | None:
     return None
 
 
-def _throttled(own: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float | None:
+def _allowed(cores: int, groups: Sequence[Path]) -> float:
+    """How many processors the tightest quota of our control group and those above it leaves of ``cores``."""
+    return min([float(cores), *(quota for folder in groups if (quota := _quota(folder)) is not None)])
+
+
+def _quota(group: Path) -> float | None:
+    """Processors: version 2 has ``cpu.max``, quota and period in one; version 1 a file for each (kernel: cgroup-v2,
+    sched-bwc). Without a quota they say ``max`` and -1."""
+    with suppress(OSError, ValueError, ZeroDivisionError):
+        if (both := group / "cpu.max").exists():
+            quota, period = both.read_text("ascii").split()
+        else:
+            quota, period = ((group / f"cpu.cfs_{what}_us").read_text("ascii") for what in ("quota", "period"))
+        return float(quota) / float(period) if quota != "max" and float(quota) > 0 else None
+    return None
+
+
+def _throttled(groups: Sequence[Path]) -> float | None:
     """The most that our control group or one above it was held back.
 
     Version 2 counts ``throttled_usec``, version 1 ``throttled_time`` in nanoseconds (cgroups(7)).
     """
-    found = [seconds for folder in _groups(own, mount) if (seconds := _held_back(folder / "cpu.stat")) is not None]
+    found = [seconds for folder in groups if (seconds := _held_back(folder / "cpu.stat")) is not None]
     return max(found, default=None)
 
 
-def _groups(own: Path, mount: Path) -> Iterator[Path]:
+def _groups(own: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> Iterator[Path]:
     """The folders of our group for processor time, and of all groups above it."""
     with suppress(OSError):
         for line in own.read_text("utf-8", "replace").splitlines():

@@ -1,6 +1,5 @@
 """From what a scenario says to lines of the journal."""
 
-import fnmatch
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from harness.configuration.schema import MetricOverride
 from harness.files.journal import Journal
 from harness.files.records import MetricDefined, Predicted, Record, Value
 from harness.model import Metric, Side
+from harness.patterns import matches
 
 _BOUNDS = {"limit", "absolute_limit", "budget"}
 
@@ -62,7 +62,7 @@ class Recorder:
         """``metric`` of ``scenario`` as it is judged, with what the project decides of it."""
         decided: dict[str, Any] = {}
         for pattern, override in self._overrides.items():
-            if fnmatch.fnmatchcase(f"{scenario}:{metric.name}", pattern):
+            if matches(f"{scenario}:{metric.name}", pattern):
                 decided = override.model_dump(exclude_none=True) | decided
         if decided.keys() & _BOUNDS:
             decided.setdefault("gated", True)

@@ -165,12 +165,15 @@ class Rounds:
     def _round(self, number: int, done: int, due: list[Scenario]) -> bool:
         """Measure a round; whether it counts."""
         begun, before = self.clock(), self.machine()
+        errors, failed, heard = dict(self.errors), self._failed.copy(), set(self._heard)
         self._measure(number, done, due)
         self._round_seconds = self.clock() - begun
         why = disturbance(before, self.machine())
         dropped = bool(why) and self._dropped < MAX_REPEATS
         if dropped:
             self._dropped += 1
+            # What went wrong in it is the machine's doing, as its values are; the journal keeps both.
+            self.errors, self._failed, self._heard = errors, failed, heard
         elif why:
             self.recorder.write(Noted(f"Counted although disturbed, {MAX_REPEATS} rounds having been repeated: {why}."))
         self.recorder.write(RoundDropped(number, why) if dropped else RoundDone(number, self._round_seconds))

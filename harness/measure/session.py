@@ -1,7 +1,6 @@
 """One measuring session: a folder, a journal, two stacks, their rounds - and run files at the end, however it ends."""
 
 import contextlib
-import glob
 import hashlib
 import json
 import secrets
@@ -17,7 +16,18 @@ from harness.configuration.schema import MetricOverride
 from harness.errors import ExitCode, HarnessError
 from harness.files.assemble import runs_from, start_of
 from harness.files.journal import Journal, JournalContents, read_journal
-from harness.files.records import End, Failed, ImageTold, Looked, Resumed, RoundDone, RoundDropped, SessionStart, Value
+from harness.files.records import (
+    End,
+    Failed,
+    ImageTold,
+    Looked,
+    Noted,
+    Resumed,
+    RoundDone,
+    RoundDropped,
+    SessionStart,
+    Value,
+)
 from harness.files.runfile import write_run
 from harness.files.sessions import new_session_folder
 from harness.masking import redact
@@ -29,9 +39,11 @@ from harness.measure.signals import interruptible
 from harness.measure.slowdown import Slowdown
 from harness.measure.stacks import Stacks, made
 from harness.measure.startup import IN_DOCKER, RESOLUTION
+from harness.measure.unmatched import unmatched
 from harness.measure.variants import Kind, notes_of_sources
 from harness.measure.watchdog import Watchdog
 from harness.model import INJECTED, SIDES, Failure, Run, Side, State, Variant
+from harness.patterns import escaped
 
 JOURNAL = "journal.jsonl"
 LOGS = "logs"
@@ -64,14 +76,23 @@ class Request:
     selection: str = ""
     """What was selected of all scenarios; empty: all of them."""
 
-    def overrides(self) -> Mapping[str, MetricOverride]:
-        """Pattern of ``scenario:metric`` -> what is decided of it: by the scenarios' markers, then by the project."""
-        own = {
-            f"{glob.escape(scenario.id)}:{metric}": override
+    def markers(self) -> Mapping[str, MetricOverride]:
+        """Pattern of ``scenario:metric`` -> what the marker of its scenario decides of it."""
+        return {
+            f"{escaped(scenario.id)}:{metric}": override
             for scenario in self.scenarios
             for metric, override in scenario.limits.items()
         }
+
+    def overrides(self) -> Mapping[str, MetricOverride]:
+        """The same, then what the project decides."""
+        own = dict(self.markers())
         return own | {p: o for p, o in self.project.configuration.metrics.items() if p not in own}
+
+    def bounded(self) -> tuple[str, ...]:
+        """The patterns that have to apply to something: of a selection those of its own markers."""
+        stated = self.markers() if self.selection else self.overrides()
+        return tuple(pattern for pattern, override in stated.items() if override.binds)
 
 
 @dataclass(slots=True)
@@ -126,6 +147,8 @@ def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measure
                 rounds.run(beginning.first_round, beginning.rounds_done, beginning.looked)
         except (KeyboardInterrupt, HarnessError) as error:
             cut_short = error
+        if cut_short is None:
+            _note_unmatched(request, journal, beginning.folder)
         _end(journal, cut_short)
     before, after = finish(beginning.folder)
     return Measured(beginning.folder, before, after, rounds.errors), cut_short
@@ -163,6 +186,15 @@ def _rounds(request: Request, stacks: Stacks, beginning: _Beginning, tell: Calla
         arms=stacks.arms,
         slowdown=request.slowdown,
     )
+
+
+def _note_unmatched(request: Request, journal: Journal, folder: Path) -> None:
+    values = [record for record in read_journal(folder / JOURNAL).records if isinstance(record, Value)]
+    measured = {f"{value.scenario}:{value.metric}" for value in values}
+    everything = not request.selection
+    configuration, left_out = request.project.configuration, request.skipped
+    for note in unmatched(configuration, request.markers(), measured, left_out, everything=everything):
+        journal.write(Noted(note))
 
 
 def _end(journal: Journal, cut_short: BaseException | None) -> None:

@@ -8,7 +8,8 @@ from harness.errors import ExitCode, HarnessError
 from harness.model import Metric
 
 SELF_TEST = 3
-"""A self-test slows down by so many times a metric's smallest effect, unless it is told by how much."""
+"""A self-test slows down by so many times a metric's smallest effect beyond what its limits tolerate, unless it is told
+by how much."""
 MOST = 1000
 """Per cent."""
 
@@ -25,7 +26,7 @@ class Slowdown:
     """Lengthens every timed block of `after`."""
 
     share: float | None = None
-    """Of the block's own time. None: ``SELF_TEST`` times the smallest effect of its metric."""
+    """Of the block's own time. None: ``SELF_TEST`` times the smallest effect of its metric beyond its limits."""
     lengthened: set[tuple[str, str]] = field(default_factory=set)
     """Scenario and metric of every block that was lengthened."""
 
@@ -44,7 +45,7 @@ class Slowdown:
     def size(self) -> str:
         """How much, for people."""
         return (
-            f"{SELF_TEST} times the smallest effect of its metric"
+            f"{SELF_TEST} times the smallest effect of its metric, beyond what its limits tolerate"
             if self.share is None
             else f"{100 * self.share:.3g} %"
         )
@@ -52,5 +53,10 @@ class Slowdown:
     def apply(self, scenario: str, metric: Metric, seconds: float, clock: Callable[[], float]) -> None:
         """Lengthen a block of ``scenario`` that has taken ``seconds`` until now."""
         self.lengthened.add((scenario, metric.name))
-        share = SELF_TEST * metric.smallest_effect if self.share is None else self.share
-        busy_wait(share * seconds, clock)
+        busy_wait(_auto(metric, seconds) if self.share is None else self.share * seconds, clock)
+
+
+def _auto(metric: Metric, seconds: float) -> float:
+    """What a gate has to notice of a block of ``seconds``: within its limits a regression passes, as it should."""
+    tolerated = max((metric.limit or 0.0) * seconds, metric.absolute_limit or 0.0)
+    return tolerated + SELF_TEST * metric.smallest_effect * seconds

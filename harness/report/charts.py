@@ -4,9 +4,9 @@ import math
 
 from harness.model import SIDES, Side
 from harness.report import wording
+from harness.report.rows import Row
 from harness.report.scale import CHANGE_LIMIT, on_change_axis, ticks
 from harness.report.svg import FILL, INK, Axis, element, grid, line, number, picture, small
-from harness.report.view import Row
 
 MAX_POINTS = 2000
 """At most this many values of a series are drawn."""

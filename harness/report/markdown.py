@@ -6,7 +6,8 @@ from harness.judge.comparison import Verdict
 from harness.report import wording
 from harness.report.bar import bar
 from harness.report.escape import markdown
-from harness.report.view import Difference, Expected, ReportView, Row, shared_warnings
+from harness.report.rows import Expected, Row
+from harness.report.view import Difference, ReportView, shared_warnings
 
 COMMENT_LIMIT = 65_536
 """Characters that fit into a comment on GitHub."""

@@ -14,7 +14,8 @@ from harness.errors import ExitCode
 from harness.judge.comparison import Verdict
 from harness.report.bar import WIDTH, bar
 from harness.report.escape import log_lines, terminal
-from harness.report.view import ReportView, Row, shared_warnings
+from harness.report.rows import Row
+from harness.report.view import ReportView, shared_warnings
 
 _STYLES = {
     Verdict.REGRESSED: "bold red",

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.errors import ExitCode
-from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdict
+from harness.judge.comparison import Comparison, Verdict
 from harness.judge.gate import Gate
-from harness.judge.wording import describe_bound, describe_rule
-from harness.masking import mask, redact
-from harness.model import SIDES, Metric, Run, Sample, Side, Trend
+from harness.masking import mask
+from harness.model import SIDES, Run, Side, Trend
 from harness.report import wording
 from harness.report.escape import shorten
 from harness.report.pictures import Startup, Timeline, startups, timelines
+from harness.report.rows import Row, line, row_of
 
 _NAMED = 2
 """So many metrics that share a warning are all named."""
@@ -20,97 +20,6 @@ _FEWEST_RUNS = 4
 """Fewer runs are no history worth a picture."""
 _MOST_TRENDS = 12
 """So many metrics of the history are shown; all of them are in ``harness history show``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """A prediction for one variant, held against what was measured."""
-
-    side: Side
-    range: str
-    measured: str
-    agrees: bool | None
-    """None when nothing was measured."""
-    inside: str
-    """How many of the values lie in the range; for a share, which is one number, its interval."""
-    about: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sided:
-    """What one variant measured for a row: its median or share, the spread around it, and the values in order."""
-
-    median: str
-    spread: str
-    n: int
-    values: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One comparison. The strings are for people; ``metric``, ``effect``, ``scale`` and the values are for pictures."""
-
-    verdict: Verdict
-    minor: bool
-    scenario: str
-    name: str
-    about: str
-    gated: bool
-    before: Sided
-    after: Sided
-    change: str
-    """Change inside its interval, or a dash."""
-    meaning: str
-    floor: str
-    smallest_effect: str
-    bounds: str
-    """Limits and budget, empty when none is set."""
-    units: str
-    p_value: str
-    detectable: str
-    level: str
-    method: str
-    expected: tuple[Expected, ...]
-    warnings: tuple[str, ...]
-    reason: str
-    metric: Metric
-    effect: Estimate | None
-    scale: Scale
-
-    @property
-    def symbol(self) -> str:
-        """A sign for the verdict, never shown without the word."""
-        return wording.SYMBOLS[self.verdict]
-
-    @property
-    def word(self) -> str:
-        """The verdict as it is said: ``regressed``, ``regressed (minor)``."""
-        return wording.verdict(self.verdict, minor=self.minor)
-
-    @property
-    def label(self) -> str:
-        """Scenario and metric."""
-        return f"{self.scenario} · {self.name}"
-
-    @property
-    def rule(self) -> str:
-        """The sizes that decided, floor and smallest effect that matters, in the unit of the change: ``±1/±5`` (of an
-        exact count any difference decides); and the bounds that the project has set."""
-        sizes = "/".join(size.partition(" ")[0] for size in (self.floor, self.smallest_effect))
-        if self.effect is not None and self.effect.level == 1:
-            sizes = "exact"
-        return f"{sizes}, {self.bounds}" if self.bounds else sizes
-
-    @property
-    def on_axis(self) -> bool:
-        """Whether the change is one of per cent or percentage points, which the common axis shows."""
-        return self.effect is not None and (self.scale == "relative" or self.metric.kind == "rate")
-
-    @property
-    def sentence(self) -> str:
-        """The result in one sentence."""
-        sentence = self.meaning if self.effect is None else f"{self.change}: {self.meaning}"
-        return f"{sentence}: {self.reason}" if self.reason else sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +83,7 @@ def build_view(
     history: Sequence[Trend] = (),
 ) -> ReportView:
     """Everything that a report of these comparisons says: gated rows first, each kind sorted worst first."""
-    rows = tuple(_row(comparison, before, after) for comparison in sorted(comparisons, key=_order))
+    rows = tuple(row_of(comparison, before, after) for comparison in sorted(comparisons, key=_order))
     counts = _counts(row for row in rows if row.gated)
     others = sum(not row.gated for row in rows)
     origins = [shorten(run.variant.origin) for run in (before, after)]
@@ -184,16 +93,16 @@ def build_view(
         others=f"{others} more shown, not gated" if others else "",
         counts=counts,
         exit_code=gate.exit_code,
-        controls=_line(controls),
+        controls=line(controls),
         gate=_gate(gate),
-        gate_reasons=tuple(map(_line, gate.reasons)),
+        gate_reasons=tuple(map(line, gate.reasons)),
         notes=_notes(before, after),
         facts=_facts(before, after, comparisons),
         rows=rows,
         settings=_settings(before, after),
         environment=_environment(before, after),
         failures=tuple(
-            FailureLine(run.variant.name, shorten(f.scenario), f.round, _line(f.message))
+            FailureLine(run.variant.name, shorten(f.scenario), f.round, line(f.message))
             for run in (before, after)
             for f in run.failures
         ),
@@ -220,11 +129,6 @@ def shared_warnings(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
         yield ", ".join(about) if few else f"{about[0]} … and {len(about) - 1} more metrics", warning
 
 
-def _line(text: str) -> str:
-    """A sentence that may quote the system under test."""
-    return shorten(redact(text), 600)
-
-
 _RANK = {verdict: rank for rank, verdict in enumerate(wording.SYMBOLS)}
 
 
@@ -247,98 +151,9 @@ def _counts(rows: Iterable[Row]) -> tuple[tuple[Verdict, int], ...]:
 
 def _gate(gate: Gate) -> str:
     name = gate.exit_code.name.lower().replace("_", " ")
-    compared, headline = f"compared {gate.compared} of {gate.expected}", _line(gate.headline)
+    compared, headline = f"compared {gate.compared} of {gate.expected}", line(gate.headline)
     tail = headline if compared in headline else f"{headline} · {compared}"
     return f"exit {int(gate.exit_code)} ({name}). Gated: {tail}"
-
-
-def _row(comparison: Comparison, before: Run, after: Run) -> Row:
-    metric, effect, scale = comparison.metric, comparison.effect, comparison.scale
-    floor, smallest_effect = wording.rule(metric)
-    detectable = comparison.detectable
-    return Row(
-        verdict=comparison.verdict,
-        minor=comparison.minor,
-        scenario=shorten(comparison.scenario),
-        name=shorten(metric.name),
-        about=_line(metric.about),
-        gated=comparison.gated,
-        before=_sided(comparison, before),
-        after=_sided(comparison, after),
-        change=wording.estimate(effect, metric, scale) if effect else "–",
-        meaning=shorten(wording.meaning(comparison), 200),
-        floor=floor,
-        smallest_effect=smallest_effect,
-        bounds=shorten(describe_rule(metric)),
-        units=str(comparison.units) if comparison.units else "–",
-        p_value=wording.probability(comparison.p_value),
-        detectable="–" if detectable is None else wording.change(detectable, metric, scale),
-        level=wording.level(effect.level) if effect else "–",
-        method=shorten(comparison.method),
-        expected=tuple(e for run in (before, after) if (e := _expected(comparison, run))),
-        warnings=tuple(map(_line, (*comparison.warnings, *_not_kept(comparison)))),
-        reason=_line(comparison.reason),
-        metric=metric,
-        effect=effect,
-        scale=scale,
-    )
-
-
-def _not_kept(comparison: Comparison) -> Iterator[str]:
-    return (describe_bound(bound, comparison.metric) for bound in comparison.bounds if bound.state != "kept")
-
-
-def _sided(comparison: Comparison, run: Run) -> Sided:
-    summary = comparison.before if run.variant.name == "before" else comparison.after
-    sample = _sample(run, comparison)
-    values = sample.values if sample else ()
-    if summary is None:
-        return Sided(wording.NOT_MEASURED, "–", len(values), values)
-    low, median, high = (wording.amount(x, comparison.metric) for x in (summary.q1, summary.median, summary.q3))
-    return Sided(median, f"{low} to {high}", summary.n, values)
-
-
-def _sample(run: Run, comparison: Comparison) -> Sample | None:
-    key = (comparison.scenario, comparison.metric.name)
-    return next((s for s in run.samples if (s.scenario, s.metric.name) == key), None)
-
-
-def _expected(comparison: Comparison, run: Run) -> Expected | None:
-    key, metric = (comparison.scenario, comparison.metric.name), comparison.metric
-    prediction = next((p for p in run.predictions if (p.scenario, p.metric) == key), None)
-    if prediction is None:
-        return None
-    side = run.variant.name
-    low, high = prediction.low, prediction.high
-    summary = comparison.before if side == "before" else comparison.after
-    sample = _sample(run, comparison)
-    values = sample.values if sample else ()
-    texts = dict.fromkeys((wording.amount(low, metric), wording.amount(high, metric)))
-    return Expected(
-        side=side,
-        range=" to ".join(texts),
-        measured=wording.amount(summary.median, metric) if summary else wording.NOT_MEASURED,
-        agrees=_agrees(low, high, metric, summary) if summary else None,
-        inside=_inside(low, high, metric, summary, values),
-        about=_line(prediction.about),
-    )
-
-
-def _inside(low: float, high: float, metric: Metric, summary: Summary | None, values: Sequence[float]) -> str:
-    if metric.kind == "rate":
-        return (
-            f"95 % sure: {wording.amount(summary.q1, metric)} to {wording.amount(summary.q3, metric)}"
-            if summary
-            else "–"
-        )
-    return f"{sum(low <= value <= high for value in values)} of {len(values)} values"
-
-
-def _agrees(low: float, high: float, metric: Metric, summary: Summary) -> bool:
-    """Whether the median lies in the range; of a share only an interval is known, so whether that meets the range."""
-    if metric.kind == "rate":
-        return summary.q1 <= high and low <= summary.q3
-    return low <= summary.median <= high
 
 
 def _notes(before: Run, after: Run) -> tuple[str, ...]:
@@ -350,7 +165,7 @@ def _notes(before: Run, after: Run) -> tuple[str, ...]:
         notes.append("The runs come from two sessions: they were not measured side by side.")
     for note in dict.fromkeys((*before.notes, *after.notes)):
         sides = [run.variant.name for run in (before, after) if note in run.notes]
-        notes.append(_line(note if len(sides) == len(SIDES) else f"{sides[0]} only: {note}"))
+        notes.append(line(note if len(sides) == len(SIDES) else f"{sides[0]} only: {note}"))
     return tuple(notes)
 
 
@@ -359,7 +174,7 @@ def _left_out(before: Run, after: Run) -> list[str]:
     dropped = dict.fromkeys((*before.dropped, *after.dropped))
     if not dropped:
         return []
-    causes = _line("; ".join(f"round {round_.round}: {round_.why}" for round_ in dropped))
+    causes = line("; ".join(f"round {round_.round}: {round_.why}" for round_ in dropped))
     return [f"Rounds that do not count and were measured again: {len(dropped)} ({causes})."]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.statistics.floats import first
-from harness.statistics.normal import lower_tail, two_sided
+from harness.statistics.normal import lower_tail
 
 Spending = Callable[[float, float], float]
 """From a two-sided level and a share of the data, 0 < t <= 1, to what of the level may be used up by then."""
@@ -29,12 +29,6 @@ _EMPTY = 9.0
 def pocock_spending(alpha: float, t: float) -> float:
     """Spends evenly: boundaries that hardly differ. Lan & DeMets (1983), after Pocock (Biometrika 64, 1977)."""
     return alpha * math.log1p((math.e - 1) * t)
-
-
-def obrien_fleming_spending(alpha: float, t: float) -> float:
-    """Spends late: early looks alarm at huge effects only. Lan & DeMets (1983), after O'Brien & Fleming (Biometrics 35,
-    1979); theirs is one-sided, so each side spends half."""
-    return 4 * lower_tail(-two_sided(alpha / 2) / math.sqrt(t))
 
 
 @lru_cache

@@ -1,7 +1,7 @@
 """Start-up: how long a backend needs until it serves, and what that takes.
 
-Cold is a new process, in Docker a new container. The harness starts one in every round and times it; there is nothing to
-do here but to say what counts. Warm is the same one, stopped in order and started again with what it has left behind.
+Cold is a new process, in Docker a new container. The harness starts one in every round and times it; there is nothing
+to do here but to say what counts. Warm is the same one, stopped in order and started again, with what it left behind.
 """
 
 import pytest

@@ -8,11 +8,15 @@ import pytest
 
 from harness import git
 from harness.baselines import choose, spreads_for
+from harness.cli.baseline import refuse_worse
 from harness.configuration.load import Project, load
 from harness.errors import ExitCode, HarnessError
 from harness.files import baselines
 from harness.files.runfile import write_run
-from harness.model import Environment, Run
+from harness.judge.compare import compare_runs
+from harness.judge.policy import Policy
+from harness.model import Environment, Metric, Run
+from tests.e2e.conftest import Harness
 from tests.judge.build import HERE, TIME, run, sample
 
 
@@ -102,6 +106,53 @@ def test_by_name_and_by_file(project: Project, tmp_path: Path) -> None:
     assert choose(project, "main").run == choose(project, str(tmp_path / "elsewhere.json")).run
     with pytest.raises(HarnessError, match="no such baseline; there are: main"):
         choose(project, "mian")
+
+
+def test_a_baseline_is_not_replaced_by_a_file_of_its_name(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = kept(project, "main", "0123456789ab", "2026-01-01T00:00:00Z")
+    (tmp_path / "cwd").mkdir()
+    other = replace(mine, session="other", samples=(sample(TIME, [9.0, 9.1]),))
+    write_run(other, tmp_path / "cwd" / "main")
+    monkeypatch.chdir(tmp_path / "cwd")
+    assert choose(project, "main").run.session == "main"
+    assert choose(project, "./main").run.session == "other"
+
+
+def test_an_update_is_held_against_the_baseline_that_it_replaces(harness: Harness, tiny: Path) -> None:
+    folder = tiny / "reports" / "out" / "20260101T000000Z-00000000"
+    folder.mkdir(parents=True)
+    values = [1.0 + 0.001 * i for i in range(20)]
+    fast, slow = (
+        run("after", sample(TIME, [by * v for v in values]), session=name, rounds=20)
+        for name, by in (("fast", 1.0), ("slow", 9.0))
+    )
+    baselines.save(tiny / "reports" / "baselines", "main", fast)
+    write_run(slow, folder / "after.json")
+    write_run(slow, tiny / "main")  # a file of that name, beside which the slow one would be no worse
+    done = harness("baseline", "update", "main", folder.name)
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert baselines.load_baseline(tiny / "reports" / "baselines", "main").session == "fast"
+
+
+BUDGETED = replace(TIME, name="new", budget=0.5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "code"), [(BUDGETED, 10), (replace(BUDGETED, budget=2.0), 0), (replace(TIME, name="new"), 0)]
+)
+def test_what_is_new_may_come_along_if_it_is_within_its_budget(metric: Metric, code: int) -> None:
+    values = [1.0 + 0.001 * i for i in range(20)]
+    old = run("before", sample(TIME, values), session="old", rounds=20)
+    new = run("after", sample(TIME, values), sample(metric, values), session="new", rounds=20)
+    comparisons = compare_runs(old, new, Policy())
+    if code:
+        with pytest.raises(HarnessError, match="budget 500 ms") as caught:
+            refuse_worse("main", comparisons, Policy())
+        assert caught.value.code == code
+    else:
+        refuse_worse("main", comparisons, Policy())
 
 
 def test_latest_is_no_name(project: Project) -> None:

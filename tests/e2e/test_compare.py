@@ -149,3 +149,23 @@ def test_a_baseline_is_kept_shown_compared_with_and_removed(harness: Harness, ti
     gone = harness("compare", "main", str(tiny / "reports" / "out" / "latest" / "after.json"), "--gate")
     assert gone.returncode == 13
     assert len(gone.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("pyproject.toml", "[tool.harness", "pyproject.toml: not valid TOML"),
+        ("harness.toml", "[system", "harness.toml: not valid TOML"),
+        ("pyproject.toml", '[tool.harness]\nsystem = "gone.toml"', "gone.toml: cannot be read"),
+    ],
+)
+def test_a_broken_configuration_is_not_taken_for_none(
+    recorded: dict[str, Path], tmp_path: Path, name: str, text: str, told: str
+) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    command = [sys.executable, "-m", "harness", "compare", str(recorded["fast"]), str(recorded["fast"]), "--gate"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (4, ""), done.stdout + done.stderr
+    assert told in done.stderr

@@ -3,6 +3,7 @@
 import re
 import signal
 from pathlib import Path
+from statistics import median
 
 import psutil
 import pytest
@@ -27,11 +28,13 @@ def test_the_control_arms_certify_a_session_in_every_report(harness: Harness, ti
     with_configuration(tiny, "WORK = 0.002,", 'WORK = 0.002, MARKS = "1",')  # so that each backend has a log
     done = harness("run", "-k", "work")
     output = " ".join(done.stdout.split())
+    # A busy machine may leave it undecided; a spike-in that got lost is MISSED there as well, and the session void.
     told = re.search(
-        r"controls: placebo \w+ \(\S+ %\), spike-in of \+20\.0 % (found|MISSED|undecided) \([^)]*\)", output
+        r"controls: placebo (unchanged|inconclusive) \(\S+ %\), spike-in of \+20\.0 % (found|undecided) \([^)]*\)",
+        output,
     )
     assert told, done.stdout + done.stderr
-    assert done.returncode == (12 if "verdicts of this session are void" in output else 10)
+    assert done.returncode == 10, done.stdout + done.stderr
     folder = tiny / "reports" / "out" / "latest"
     assert "spike-in of" in (folder / "report.md").read_text("utf-8")
     assert "spike-in of" in (folder / "report.html").read_text("utf-8")
@@ -40,10 +43,26 @@ def test_the_control_arms_certify_a_session_in_every_report(harness: Harness, ti
         run = read_run(folder / f"{side}.json")
         rounds = {sample.scenario: len(set(sample.rounds)) for sample in run.samples}
         assert rounds == {"speed/work": 12, PLACEBO: 12, SPIKE_IN: 12}
+    assert 1.08 < median_ratio(folder, SPIKE_IN) < 1.4
+    assert 0.9 < median_ratio(folder, PLACEBO) < 1.1
     assert {path.name for path in (folder / "logs").iterdir()} == {
         "before-backend.log", "after-backend.log", "control-backend.log",
     }  # fmt: skip
     assert processes_of(tiny) == []
+
+
+def median_ratio(folder: Path, scenario: str) -> float:
+    """Of all pairs of ``scenario``, after by before."""
+    before, after = (
+        {
+            (r, p): v
+            for s in run.samples
+            if s.scenario == scenario
+            for r, p, v in zip(s.rounds, s.pairs, s.values, strict=True)
+        }
+        for run in (read_run(folder / f"{side}.json") for side in ("before", "after"))
+    )
+    return median(after[pair] / value for pair, value in before.items())
 
 
 @pytest.mark.parametrize("how", ["option", "configuration"])

@@ -89,9 +89,7 @@ def test_what_is_undecided_is_a_skipped_case_and_nothing_fails(harness: Harness,
     assert ("gate", "speed/work:latency", "failure") in cases(tiny / "junit.xml")
 
 
-def test_a_scenario_that_fails_under_x_leaves_the_verdicts_and_pytests_code(
-    harness: Harness, tiny: Path, scenarios: Path
-) -> None:
+def test_a_scenario_that_fails_under_x_leaves_the_verdicts(harness: Harness, tiny: Path, scenarios: Path) -> None:
     edit(scenarios, ('turn.startup("backend").ready)', 'turn.startup("backend").ready)\n    assert turn.round < 0'))
     edit(scenarios, ("test_start", "test_a"), ("def test_work", "def test_z"))
     text = scenarios.read_text("utf-8")
@@ -101,11 +99,41 @@ def test_a_scenario_that_fails_under_x_leaves_the_verdicts_and_pytests_code(
     )
     scenarios.write_text(text[:first] + text[second:] + "\n\n" + text[first:second], "utf-8")
     done = harness("scenarios", "-x", "--junitxml", "junit.xml", program="pytest")
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 12, done.stdout + done.stderr
     found = cases(tiny / "junit.xml")
     assert found[0] == ("scenarios.speed.test_speed", "test_a", "failure")
     assert ("gate", "speed/z:latency", "failure") in found
     assert ("scenarios.speed.test_speed", "test_z", "passed") not in found
+
+
+ALWAYS_FAILS = ("status == 200", "status == 201")
+
+
+def test_a_scenario_that_fails_is_what_the_gate_says_and_pytests_code_without_a_gate(
+    harness: Harness, scenarios: Path
+) -> None:
+    edit(scenarios, ALWAYS_FAILS)
+    done = harness("run", *SAME)
+    assert done.returncode == 12, done.stdout + done.stderr
+    assert verdict(done.stdout)["exit_code"] == 12
+    assert harness("run", *SAME, "--no-gate", "--rounds", "2").returncode == 1
+
+
+def test_a_test_beside_the_scenarios_that_fails_keeps_pytests_code(harness: Harness, scenarios: Path) -> None:
+    edit(scenarios, ALWAYS_FAILS)
+    (scenarios.parent / "test_other.py").write_text("def test_other():\n    assert False\n", "utf-8")
+    done = harness("run", *SAME, "--rounds", "2")
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+def test_a_fixture_that_fails_is_no_pass_though_the_gate_is_content(harness: Harness, scenarios: Path) -> None:
+    broken = "@pytest.fixture\ndef broken():\n    yield\n    raise RuntimeError('at the end')\n\n\n"
+    edit(
+        scenarios,
+        ("@pytest.mark.scenario(rounds=12)", f"{broken}@pytest.mark.usefixtures('broken')\n@pytest.mark.scenario"),
+    )
+    done = harness("run", *SAME)
+    assert done.returncode == 1, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--harness-no-gate"], ["--collect-only"], ["-k", "nothing"]])
@@ -137,6 +165,29 @@ def test_a_broken_budget_fails_although_nothing_changed(harness: Harness, tiny: 
 def test_a_limit_gates_what_its_author_did_not(harness: Harness, tiny: Path) -> None:
     configure(tiny, '[metrics."*:ready"]\nbudget = 1e-6')
     done = harness("run", "-k", "start", *SAME)
+    assert done.returncode == 10, done.stdout + done.stderr
+
+
+def test_a_bound_that_is_misspelt_is_no_pass_and_every_such_pattern_is_told(harness: Harness, tiny: Path) -> None:
+    configure(
+        tiny, '[metrics."*:latnecy"]\nbudget = 1.0\n[metrics."old/*"]\nfloor = 0.1\n[gate]\nallow_missing = ["x:y"]'
+    )
+    done = harness("run", *SAME)
+    assert done.returncode == 13, done.stdout + done.stderr
+    output = " ".join(done.stdout.split())
+    assert "missing: *:latnecy bounds are set for it, but nothing measured is called so" in output
+    assert '[metrics."old/*"] of the configuration applied to nothing that was measured.' in output
+    assert 'allow_missing = "x:y" of the configuration names nothing that there was.' in output
+    assert "missing: *:latnecy bounds are set for it" in " ".join(harness("report").stdout.split())
+    selected = harness("run", "-k", "work", *SAME)
+    assert selected.returncode == 0, selected.stdout + selected.stderr
+
+
+def test_a_bound_of_a_parametrized_scenario_holds(harness: Harness, tiny: Path, scenarios: Path) -> None:
+    configure(tiny, '[metrics."speed/work[10]:*"]\nbudget = 1e-6')
+    marked = "@pytest.mark.scenario(rounds=12, pairs=2)\ndef test_work(turn: Turn)"
+    edit(scenarios, (marked, f'@pytest.mark.parametrize("n", [10])\n{marked[:-1]}, n: int)'))
+    done = harness("run", "-k", "work", *SAME)
     assert done.returncode == 10, done.stdout + done.stderr
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from harness.files.baselines import save
 from harness.history.client import Database
 from harness.history.keep import Kept, all_files, check, damaged, keep, pending_files
@@ -12,7 +14,7 @@ from harness.history.rows import BLOCK, Fingerprint, fingerprint, sample_blocks
 from harness.history.schema import MEDIANS, RUNS, SAMPLES
 from harness.history.trends import trends
 from harness.model import INJECTED
-from tests.history.build import LATENCY, run, sample, save_run, save_session, session_name
+from tests.history.build import LATENCY, renamed, run, sample, save_run, save_session, session_name
 from tests.history.conftest import Open
 
 
@@ -166,3 +168,25 @@ def test_the_tables_of_the_documentation_are_those_that_are_made() -> None:
     for table, columns in (("harness_runs", RUNS), ("harness_samples", SAMPLES), ("harness_medians", MEDIANS)):
         (row,) = (line for line in page.splitlines() if line.startswith(f"| `{table}`"))
         assert set(columns) <= set(re.findall(r"`(\w+)`", row))
+
+
+@pytest.mark.parametrize("nulls", [0, 1])
+def test_a_run_whose_values_are_all_gone_is_named_whatever_a_join_fills_in(
+    opened: Open, reports: Path, nulls: int
+) -> None:
+    save_session(reports, 1)
+    with opened() as database:
+        put(database, reports)
+        database._client.set_client_setting("join_use_nulls", nulls)  # as a server's profile may have it
+        database.run("DELETE FROM harness_samples WHERE true")
+        assert damaged(database) == (session_name(1),)
+
+
+def test_a_trend_of_a_parametrized_scenario_is_found_by_its_name(opened: Open, reports: Path) -> None:
+    save_run(reports, renamed(run(1), "load/rows[10]", "latency", "s"))
+    with opened() as database:
+        put(database, reports)
+        for pattern in ("load/rows[10]:latency", "load/rows[10]:*"):
+            (trend,) = trends(database, pattern, "after", {}, None)
+            assert trend.scenario == "load/rows[10]"
+        assert trends(database, "load/rows[20]:*", "after", {}, None) == ()

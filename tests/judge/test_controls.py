@@ -55,12 +55,26 @@ def test_a_placebo_that_is_not_decided_does_not_alarm() -> None:
         arm(SPIKE_IN, Verdict.UNCHANGED, 0.0),
         arm(SPIKE_IN, Verdict.IMPROVED, -0.2),
         arm(SPIKE_IN, Verdict.INCONCLUSIVE, 0.03, half=0.1),  # all of the interval below what was injected
+        arm(SPIKE_IN, Verdict.REGRESSED, 0.029, half=0.004),  # called, but hardly anything of it arrived
+        arm(SPIKE_IN, Verdict.REGRESSED, 0.06, half=0.039),
     ],
 )
 def test_a_missed_spike_in_voids(spike: Comparison) -> None:
     controls = judge_controls([QUIET, spike])
-    assert not controls.valid
+    assert (controls.valid, controls.undecided) == (False, False)
     assert "spike-in of +20.0 % MISSED" in controls.sentence
+
+
+def test_a_spike_in_of_which_much_more_arrives_than_was_injected_voids() -> None:
+    controls = judge_controls([QUIET, arm(SPIKE_IN, Verdict.REGRESSED, 0.897)])
+    assert (controls.valid, controls.undecided) == (False, False)
+    assert controls.sentence.endswith("spike-in of +20.0 % TOO LARGE (+89.7 %)")
+
+
+@pytest.mark.parametrize(("value", "half"), [(0.12, 0.03), (0.38, 0.03), (0.2, 0.18)])
+def test_about_what_was_injected_is_enough(value: float, half: float) -> None:
+    controls = judge_controls([QUIET, arm(SPIKE_IN, Verdict.REGRESSED, value, half)])
+    assert (controls.valid, controls.undecided) == (True, False)
 
 
 def test_a_spike_in_lost_in_noise_is_undecided_and_says_what_could_have_been_seen() -> None:
@@ -69,10 +83,25 @@ def test_a_spike_in_lost_in_noise_is_undecided_and_says_what_could_have_been_see
     assert "undecided (too much noise: only +60.0 % could have been seen)" in controls.sentence
 
 
-@pytest.mark.parametrize("comparisons", [[], [QUIET], [FOUND]])
-def test_without_both_arms_nothing_is_certified_and_nothing_void(comparisons: list[Comparison]) -> None:
-    controls = judge_controls(comparisons)
+def test_without_arms_nothing_is_certified_and_nothing_void() -> None:
+    controls = judge_controls([])
     assert (controls.valid, controls.sentence) == (True, "no control arms")
+
+
+@pytest.mark.parametrize(
+    ("comparisons", "lost"),
+    [
+        ([QUIET], "spike-in"),
+        ([FOUND], "placebo"),
+        ([Comparison(PLACEBO, LATENCY, Verdict.MISSING), FOUND], "placebo"),
+        ([QUIET, Comparison(SPIKE_IN, LATENCY, Verdict.MISSING)], "spike-in"),
+        ([QUIET, Comparison(SPIKE_IN, LATENCY, Verdict.INVALID)], "spike-in"),
+    ],
+)
+def test_an_arm_that_was_not_measured_beside_the_other_voids(comparisons: list[Comparison], lost: str) -> None:
+    controls = judge_controls(comparisons)
+    assert not controls.valid
+    assert controls.sentence == f"controls: {lost} not measured"
 
 
 GATE = Gate(ExitCode.OK, 3, 3, "3 unchanged")
@@ -133,6 +162,13 @@ def test_chance_alone_hardly_ever_voids_a_session() -> None:
         alarms += not controls.valid
         lost += controls.undecided
     assert (alarms, lost) == (0, 0)
+
+
+@pytest.mark.parametrize(("arrived", "void"), [(0.0, 200), (0.029, 200), (0.2, 0), (0.897, 200)])
+def test_a_diluted_spike_in_is_told_from_one_that_arrives(arrived: float, void: int) -> None:
+    draw = random.Random(15)
+    sessions = (session(draw, rounds=14, noise=0.02, spike=arrived) for _ in range(200))
+    assert sum(not judge_controls(compare_controls(*one)).valid for one in sessions) == void
 
 
 def test_a_real_difference_between_the_two_befores_is_noticed() -> None:

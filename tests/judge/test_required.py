@@ -121,3 +121,30 @@ def test_what_is_missing_takes_its_share_of_the_error_budget() -> None:
     short, _ = judged(*both(there("a")), required=("b:*",))
     levels = [found["a:time"].effect.level for found in (alone, short) if found["a:time"].effect]
     assert levels == [0.99, 0.995]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [
+        ("retry/hang:latnecy", "retry/hang:latnecy"),
+        ("retry/*:latency", "retry/*:latency"),
+        ("load/x[[]10]:tine", "load/x[10]:tine"),
+    ],
+)
+def test_a_bound_that_applies_to_nothing_is_no_pass(pattern: str, told: str) -> None:
+    _, gate = judged(*both(there("retry/hang"), there("load/x[10]")), bounded=(pattern, "load/x[10]:*", "*:time"))
+    assert gate.exit_code is ExitCode.BASELINE
+    (reason,) = gate.reasons
+    assert reason.startswith(f"missing: {told} bounds are set for it, but nothing measured is called so")
+
+
+def test_a_bound_on_what_may_be_missing_may_apply_to_nothing() -> None:
+    _, gate = judged(*both(there("retry/hang")), bounded=("load/*:time",), allow_missing=("load/*",))
+    assert gate.exit_code is ExitCode.OK
+
+
+def test_a_bound_on_a_scenario_that_was_left_out_does_not_hide_that_it_was() -> None:
+    left_out = both(there("retry/hang"), unmeasured=(Unmeasured("load/rows", "skipped"),))
+    found, gate = judged(*left_out, bounded=("load/rows:time",), allow_missing=("load/rows:time",))
+    assert set(found) == {"retry/hang:time", "load/rows:*"}
+    assert gate.exit_code is ExitCode.BASELINE

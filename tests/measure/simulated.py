@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.configuration.schema import MetricOverride
 from harness.files.assemble import runs_from
 from harness.files.journal import Journal, read_journal
 from harness.files.records import End, Record, SessionStart, Value
@@ -130,6 +131,7 @@ class Session:
         self.arms: ControlArms | None = None
         self.slowdown: Slowdown | None = None
         self.asleep = 0.0
+        self.overrides: Mapping[str, MetricOverride] = {}
 
     def stack(self, side: Side, speed: float) -> SimulatedStack:
         """A stack whose service takes about ``speed`` seconds a call."""
@@ -153,7 +155,7 @@ class Session:
         rounds = Rounds(
             self.stacks,
             scenarios,
-            Recorder(journal, {}),
+            Recorder(journal, self.overrides),
             1,
             self.told.append,
             self.stopping,
@@ -169,7 +171,7 @@ class Session:
 
     def machine(self) -> Snapshot:
         """Never disturbed, unless a test says otherwise."""
-        return Snapshot(self.clock.now, self.clock.now + self.asleep, cores=2, steal=0.0, throttled=0.0)
+        return Snapshot(self.clock.now, self.clock.now + self.asleep, cores=2, allowed=2.0, steal=0.0, throttled=0.0)
 
     def records(self, *kinds: type[Record]) -> list[Any]:
         """What of these kinds is in the journal."""

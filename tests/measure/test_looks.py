@@ -4,8 +4,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from harness.files.records import Looked, Noted, RoundDone
-from harness.measure.rounds import Stopping
+from harness.judge.policy import Policy
+from harness.judgement import judge
+from harness.measure.rounds import MAX_FAILURES, MAX_REPEATS, Stopping
 from harness.measure.scenario import Scenario
+from harness.measure.turn import Turn
 from harness.progress import progress_line
 from tests.measure.simulated import Session, works
 
@@ -106,6 +109,39 @@ def test_rounds_asleep_do_not_count_and_are_repeated(tmp_path: Path) -> None:
         (3, "the machine slept 60 s"),
     ]
     assert {number for sample in after.samples for number in sample.rounds} == {0, 2, 4}
+
+
+def test_what_fails_in_a_round_asleep_is_a_note_and_no_failure(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+
+    def times_out(turn: Turn) -> None:
+        if turn.round < MAX_FAILURES + 1 and turn.side == "after":
+            session.asleep += 30.0
+            raise RuntimeError("no answer in 10 s")
+        works(turn)
+
+    rounds = session.run(Scenario("load/works", times_out, looks=(3,)))
+    assert rounds.errors == {}
+    before, after = session.runs
+    assert before.failures == after.failures == ()
+    assert (after.rounds, len(after.dropped)) == (3, MAX_FAILURES + 1)  # nor was the scenario given up
+    assert "Failed in round 1, which does not count: load/works: after: RuntimeError: no answer in 10 s" in after.notes
+    gate = judge(before, after, Policy()).gate
+    assert not [reason for reason in gate.reasons if "failed" in reason]
+
+
+def test_a_failure_in_a_disturbed_round_that_counts_is_a_failure(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+
+    def times_out(turn: Turn) -> None:
+        session.asleep += 5.0
+        if turn.round == MAX_REPEATS:
+            raise RuntimeError("no answer in 10 s")
+        works(turn)
+
+    rounds = session.run(Scenario("load/works", times_out, looks=(3,)))
+    assert isinstance(rounds.errors["load/works"], RuntimeError)
+    assert [(failure.round, run.rounds) for run in session.runs for failure in run.failures] == [(MAX_REPEATS, 3)] * 2
 
 
 def test_a_machine_that_never_lets_go_does_not_keep_a_session_from_ending(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from statistics import median
 
 import pytest
 
+from harness.configuration.schema import MetricOverride
 from harness.errors import ExitCode, HarnessError
 from harness.judge.comparison import Verdict
 from harness.judge.policy import Policy
 from harness.judgement import judge
 from harness.measure.scenario import Scenario
 from harness.measure.slowdown import Slowdown, busy_wait
+from harness.model import SIDES
 from tests.measure.simulated import Clock, Session, works
 
 
@@ -34,6 +36,30 @@ def test_timed_blocks_of_after_alone_take_longer(tmp_path: Path, slowdown: Slowd
     assert slowdown.lengthened == {("load/works", "latency")}
     verdicts = {c.metric.name: c.verdict for c in judge(*session.runs, Policy()).comparisons}
     assert verdicts == {"latency": Verdict.REGRESSED, "cpu": Verdict.UNCHANGED, "calls": Verdict.UNCHANGED}
+
+
+@pytest.mark.parametrize(
+    ("decided", "factor"),
+    [
+        ({"smallest_effect": 0.1}, 1.30),
+        ({"limit": 0.2}, 1.35),
+        ({"absolute_limit": 0.05}, 1.65),  # of 0.1 s
+        ({"limit": 0.8, "absolute_limit": 0.05}, 1.95),
+    ],
+)
+def test_by_itself_it_goes_beyond_what_the_gate_tolerates(
+    tmp_path: Path, decided: dict[str, float], factor: float
+) -> None:
+    session = Session(tmp_path)
+    session.clock.tick = 1e-5
+    session.slowdown = Slowdown()
+    session.overrides = {"load/*:latency": MetricOverride.model_validate(decided)}
+    session.run(Scenario("load/works", works, looks=(14,)))
+    before, after = (
+        median(v.value for v in session.values if (v.metric, v.side) == ("latency", side)) for side in SIDES
+    )
+    assert after / before == pytest.approx(factor, rel=0.02)
+    assert judge(*session.runs, Policy()).gate.exit_code == ExitCode.REGRESSED
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from harness.model import SIDES, Failure, Variant
 from harness.report import html, markdown, terminal
 from harness.report.escape import shorten, visible
-from harness.report.view import ReportView, Row, build_view
+from harness.report.rows import Row
+from harness.report.view import ReportView, build_view
 from tests.report import data, reading
 from tests.report.payloads import PAYLOADS
 

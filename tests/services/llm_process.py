@@ -5,10 +5,11 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Timer
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -81,3 +82,10 @@ def started(*arguments: str) -> Iterator[RunningProvider]:
         watchdog.cancel()
         process.kill()
         process.communicate()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Ask again, over the wire, until it holds."""
+    end = monotonic() + BOUND
+    while not condition():
+        assert monotonic() < end, "did not happen"

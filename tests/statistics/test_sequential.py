@@ -11,10 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from harness.statistics.normal import two_sided
-from harness.statistics.sequential import boundaries, nominal_level, obrien_fleming_spending, pocock_spending
+from harness.statistics.normal import lower_tail, two_sided
+from harness.statistics.sequential import boundaries, nominal_level, pocock_spending
 
 FIVE = (1, 2, 3, 4, 5)
+
+
+def obrien_fleming_spending(alpha: float, t: float) -> float:
+    """Another spending function with published boundaries: it spends late. Lan & DeMets (1983), after O'Brien & Fleming
+    (Biometrics 35, 1979); theirs is one-sided, so each side spends half."""
+    return 4 * lower_tail(-two_sided(alpha / 2) / math.sqrt(t))
 
 
 def exits(looks: Sequence[int], z: Sequence[float], points: int = 1501) -> list[float]:

@@ -1,0 +1,21 @@
+"""Patterns of names such as ``scenario:metric``, which may hold brackets themselves: ``load/rows[10]:latency``."""
+
+import glob
+from fnmatch import fnmatchcase
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether ``pattern`` means ``name``: as ``fnmatch`` reads it, or with its brackets standing for themselves."""
+    return fnmatchcase(name, pattern) or fnmatchcase(name, pattern.replace("[", "[[]"))
+
+
+def escaped(name: str) -> str:
+    """The pattern that means ``name`` and nothing else."""
+    return glob.escape(name)
+
+
+def told(pattern: str) -> str:
+    """``pattern`` for people: without what ``escaped`` put into it."""
+    for sign in "*?[":
+        pattern = pattern.replace(f"[{sign}]", sign)
+    return pattern
