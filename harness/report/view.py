@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.errors import ExitCode
 from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdict
-from harness.judge.gate import Gate
+from harness.judge.gate import Gate, counts
 from harness.judge.wording import describe_bound, describe_rule
 from harness.masking import mask, redact
 from harness.model import SIDES, Metric, Run, Sample, Side, Trend
@@ -56,6 +56,7 @@ class Row:
     name: str
     about: str
     gated: bool
+    """Whether the gate looks at it."""
     before: Sided
     after: Sided
     change: str
@@ -175,14 +176,14 @@ def build_view(
 ) -> ReportView:
     """Everything that a report of these comparisons says: gated rows first, each kind sorted worst first."""
     rows = tuple(_row(comparison, before, after) for comparison in sorted(comparisons, key=_order))
-    counts = _counts(row for row in rows if row.gated)
+    numbers = _counts(row for row in rows if row.gated)
     others = sum(not row.gated for row in rows)
     origins = [shorten(run.variant.origin) for run in (before, after)]
     return ReportView(
         title=" → ".join(origins),
-        headline=" · ".join([f"{n} {verdict}" for verdict, n in counts] or ["nothing gated was compared"]),
+        headline=" · ".join([f"{n} {verdict}" for verdict, n in numbers] or ["nothing gated was compared"]),
         others=f"{others} more shown, not gated" if others else "",
-        counts=counts,
+        counts=numbers,
         exit_code=gate.exit_code,
         controls=_line(controls),
         gate=_gate(gate),
@@ -205,8 +206,8 @@ def build_view(
 
 def common_warnings(rows: Iterable[Row]) -> Collection[str]:
     """The warnings of so many rows that naming each of them would drown the rest."""
-    counts = Counter(warning for row in rows for warning in row.warnings)
-    return {warning for warning, count in counts.items() if count > _NAMED}
+    times = Counter(warning for row in rows for warning in row.warnings)
+    return {warning for warning, count in times.items() if count > _NAMED}
 
 
 def shared_warnings(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
@@ -237,12 +238,12 @@ def _trends(rows: Sequence[Row], history: Sequence[Trend]) -> tuple[Trend, ...]:
 
 
 def _order(comparison: Comparison) -> tuple[bool, int, str, str]:
-    return (not comparison.gated, _RANK[comparison.verdict], comparison.scenario, comparison.metric.name)
+    return (not counts(comparison), _RANK[comparison.verdict], comparison.scenario, comparison.metric.name)
 
 
 def _counts(rows: Iterable[Row]) -> tuple[tuple[Verdict, int], ...]:
-    counts = Counter(row.verdict for row in rows)
-    return tuple((verdict, counts[verdict]) for verdict in wording.SYMBOLS if counts[verdict])
+    numbers = Counter(row.verdict for row in rows)
+    return tuple((verdict, numbers[verdict]) for verdict in wording.SYMBOLS if numbers[verdict])
 
 
 def _gate(gate: Gate) -> str:
@@ -262,7 +263,7 @@ def _row(comparison: Comparison, before: Run, after: Run) -> Row:
         scenario=shorten(comparison.scenario),
         name=shorten(metric.name),
         about=_line(metric.about),
-        gated=comparison.gated,
+        gated=counts(comparison),
         before=_sided(comparison, before),
         after=_sided(comparison, after),
         change=wording.estimate(effect, metric, scale) if effect else "–",
