@@ -12,6 +12,9 @@ from harness.judge.comparison import Comparison, Verdict
 from harness.judge.gate import decide
 from harness.judge.policy import Policy
 from harness.model import Metric, Run
+from harness.statistics.counts import paired_ratio
+from harness.statistics.rates import paired_shares
+from harness.statistics.sequential import boundaries, nominal_level
 from tests.judge.build import CALLS, SUCCESS, run, sample
 
 ROUNDS, EACH = 14, 10
@@ -70,6 +73,25 @@ def test_no_change_of_what_differs_between_processes_is_called_as_seldom_as_prom
         before, after = draw(generator), draw(generator)
         alarms += compared(metric, before, after, session=session).verdict in CALLED
     assert alarms <= 4 + 3 * math.sqrt(4)
+
+
+@pytest.mark.parametrize("kind", ["rate", "count"])
+def test_looking_several_times_keeps_the_budget_too(kind: str) -> None:
+    """1500 sessions without change, processes that differ, seen at 14, 20 and 28 rounds: the worst that stopping can do
+    at a budget of 5 %, + 3 standard errors."""
+    looks = (14, 20, 28)
+    levels = [nominal_level(z) for z in boundaries(looks, 0.05)]
+    generator, alarms = np.random.default_rng(23), 0
+    for _ in range(1500):
+        if kind == "rate":
+            before, after = generator.binomial(10, generator.beta(2, 1, (2, 28))).tolist()
+        else:
+            before, after = generator.poisson(generator.gamma(1, 8, (2, 28))).tolist()
+        test = paired_shares if kind == "rate" else paired_ratio
+        rounds = [[(total, 10) for total in side] for side in (before, after)]
+        seen = ((test(*(side[:look] for side in rounds)), level) for look, level in zip(looks, levels, strict=True))
+        alarms += any(one.p_value(0.0) <= level for one, level in seen)
+    assert 75 / 2 <= alarms <= 75 + 3 * math.sqrt(75)
 
 
 @pytest.mark.parametrize("each", [8, 4])
