@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from statistics import fmean, median
 
 from harness.judge.comparison import Bound, BoundState, Comparison, Verdict
-from harness.judge.samples import round_values, summarise
+from harness.judge.samples import round_values, summarise, totals
 from harness.model import Metric, Sample
 from harness.statistics.binomial import clopper_pearson
-from harness.statistics.counts import never_varies
 from harness.statistics.order import median_interval
+from harness.statistics.rates import dispersion
 from harness.statistics.tails import quantile
 
 Interval = tuple[float, float]
@@ -99,9 +99,9 @@ def _budget(after: Sample, alpha: float) -> Iterator[Bound]:
 
 
 def _own_interval(sample: Sample, alpha: float) -> Interval:
-    values = sample.values
     if sample.metric.kind == "rate":
-        return clopper_pearson(int(sum(values)), len(values), alpha)
-    if sample.metric.kind == "count" and never_varies(values):
-        return values[0], values[0]
+        rounds = totals(sample)
+        excess = dispersion(rounds)
+        hits, trials = (sum(column) / excess for column in zip(*rounds, strict=True))
+        return clopper_pearson(hits, trials, alpha) if 2 ** (1 - len(rounds)) <= alpha else (0.0, 1.0)
     return median_interval(round_values(sample), alpha)

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from harness.judge.evidence import Evidence
 from harness.judge.looks import Look
 from harness.judge.obstacles import same_session
-from harness.judge.samples import unmatched
+from harness.judge.samples import lonely_rounds, totals, unmatched
 from harness.judge.spread import Spread
 from harness.judge.wording import describe_change, plural
 from harness.model import SIDES, Run, Sample
-from harness.statistics.counts import dispersion
+from harness.statistics import counts, rates
 from harness.statistics.rates import rule_of_three
 
 
@@ -45,6 +45,8 @@ def caveats_of_samples(before: Sample, after: Sample, *, paired: bool) -> Iterat
         yield f"judged by the definition of after: {', '.join(changed)}"
     if paired and before.metric.kind == "noisy" and (lonely := unmatched(before, after)):
         yield f"{plural(lonely, 'pair')} measured on one side only, left out"
+    if paired and before.metric.kind != "noisy" and (lonely := lonely_rounds(before, after)):
+        yield f"{plural(lonely, 'round')} measured on one side only, left out"
     if before.metric.kind == "rate":
         yield from _extreme_shares(before, after)
 
@@ -67,5 +69,9 @@ def caveats_of_evidence(
         factor = describe_change(evidence.reported(evidence.slack), "noisy", "relative")
         known = f", as {spread.sessions} sessions here tell" if spread else ""
         yield f"the interval is widened on both sides by what two sessions may differ ({factor}{known})"
-    if before.metric.kind == "count" and (excess := dispersion(before.values, after.values)) > 1:
-        yield f"the counts vary {excess:.3g} times as much as independent events would; allowed for"
+    if evidence.paired or before.metric.kind == "noisy":
+        return
+    dispersion = counts.dispersion if before.metric.kind == "count" else rates.dispersion
+    if (excess := dispersion(totals(before), totals(after))) > 1:
+        what = "events" if before.metric.kind == "count" else "trials"
+        yield f"the rounds vary {excess:.3g} times as much as independent {what} would; allowed for"

@@ -8,25 +8,36 @@ from harness.errors import ExitCode, HarnessError
 from harness.judge import bounds, required
 from harness.judge.caveats import caveats_of_evidence, caveats_of_look, caveats_of_runs, caveats_of_samples
 from harness.judge.comparison import Comparison, Estimate, Verdict
-from harness.judge.evidence import EQUIVALENCE, Evidence, weigh
+from harness.judge.evidence import EQUIVALENCE, fewest, weigh
 from harness.judge.looks import Look, reached
 from harness.judge.obstacles import find_obstacle, same_session, why_missing
 from harness.judge.policy import Policy
 from harness.judge.required import Key
-from harness.judge.samples import summarise
-from harness.judge.verdict import detectable, direction, explain_inconclusive, judge, too_coarse, too_small_to_matter
+from harness.judge.samples import summarise, units_of
+from harness.judge.verdict import (
+    detectable,
+    direction,
+    explain_inconclusive,
+    judge,
+    too_coarse,
+    too_few,
+    too_small_to_matter,
+)
 from harness.judge.wording import one_line
 from harness.model import Metric, Run, Sample
 from harness.statistics.counts import never_varies
 from harness.statistics.multiplicity import benjamini_hochberg, bonferroni
-from harness.statistics.tails import smallest_level
 
 EXPLORATORY = 0.05
 """Two-sided level of a metric that is not gated, and the share of false discoveries allowed among all of them."""
 
 _CALLED = (Verdict.REGRESSED, Verdict.IMPROVED)
 _QUANTILE_OF_TWO = "report only: a quantile is compared within one session only"
-_ONE_COUNT = "one value cannot show whether a count varies; at least 2 rounds would decide"
+_FEWEST_ALIKE = 2
+"""In so many rounds a count has to be the same to be taken as one that never varies."""
+_TOO_COARSE = "report only: the interval is not narrower than the smallest effect that matters; "
+_OF_LEARNED_SPREAD = 0.5
+"""The share of the level that the test gets when how much sessions differ is itself only known with an error."""
 
 
 Each = Callable[[Callable[[Key], Comparison], Iterable[Key]], Iterable[Comparison]]
@@ -48,6 +59,10 @@ class _Frame:
     def paired(self) -> bool:
         """Whether the runs were measured interleaved."""
         return same_session(*self.runs)
+
+    def level(self, comparison: Comparison) -> float:
+        """Of the test of a change, at the look at which it is judged."""
+        return self.looks[comparison.scenario].level(self.gated_alpha if comparison.metric.gated else EXPLORATORY)
 
 
 def compare_runs(
@@ -119,34 +134,33 @@ def _compare(frame: _Frame, key: Key, samples: tuple[Sample | None, Sample | Non
         return replace(comparison, verdict=obstacle.verdict, reason=obstacle.reason)
     caveats = caveats_of_samples(before, after, paired=frame.paired)
     comparison = replace(comparison, warnings=(*comparison.warnings, *caveats, *caveats_of_look(frame.looks[key[0]])))
-    if comparison.metric.kind == "count":
-        if min(len(before.values), len(after.values)) < 2:
-            return replace(
-                comparison, verdict=Verdict.INCONCLUSIVE, units=1, enough=False, method="exact count", reason=_ONE_COUNT
-            )
-        if never_varies(before.values) and never_varies(after.values):
-            return _exact(comparison, before, after)
+    if comparison.metric.kind == "count" and never_varies(before.values) and never_varies(after.values):
+        return _exact(frame, comparison, before, after)
     if comparison.metric.quantile is not None and not frame.paired:
         return replace(comparison, verdict=Verdict.INCONCLUSIVE, report_only=True, reason=_QUANTILE_OF_TWO)
     return _weighed(frame, comparison, before, after)
 
 
-def _exact(comparison: Comparison, before: Sample, after: Sample) -> Comparison:
+def _exact(frame: _Frame, comparison: Comparison, before: Sample, after: Sample) -> Comparison:
     """Counts that never vary: any difference is certain, and the floor says nothing about it.
 
-    The effect is relative, from a count of 0 absolute.
+    That is, once so many rounds agree that chance will not have sorted them; a process repeats itself. The effect is
+    relative, from a count of 0 absolute.
     """
     old, new = before.values[0], after.values[0]
     change, step = ((new - old) / old, 1 / old) if old else (new, 1.0)
+    rounds = units_of(before, after, paired=frame.paired)
+    needed = fewest(frame.level(comparison), paired=frame.paired) if change else _FEWEST_ALIKE
+    comparison = replace(comparison, units=rounds, method="exact count")
+    if rounds < needed:
+        return replace(comparison, verdict=Verdict.INCONCLUSIVE, enough=False, reason=too_few(rounds, needed))
     return replace(
         comparison,
         verdict=direction(change, comparison.metric) if change else Verdict.UNCHANGED,
         effect=Estimate(change, change, change, 1.0),
         minor=bool(change and old and new) and too_small_to_matter((math.log(new / old),) * 2, comparison.metric),
         scale="relative" if old else "absolute",
-        units=min(len(before.values), len(after.values)),
         detectable=step,
-        method="exact count",
     )
 
 
@@ -154,16 +168,23 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
     """Everything with chance in it."""
     metric = comparison.metric
     look = frame.looks[comparison.scenario]
-    alpha = look.level(frame.gated_alpha if metric.gated else EXPLORATORY)
-    inner = look.level(EQUIVALENCE)
+    alpha = frame.level(comparison)
     spread = frame.policy.spreads.get((comparison.scenario, metric.name))
-    between = spread.factor(alpha) if spread else frame.policy.between_sessions
-    evidence = weigh(before, after, paired=frame.paired, alpha=alpha, inner_alpha=inner, between_sessions=between)
-    report_only = metric.gated and metric.quantile is not None and too_coarse(evidence, metric)
-    verdict = Verdict.INCONCLUSIVE if report_only else judge(evidence, metric)
+    evidence = weigh(
+        before,
+        after,
+        paired=frame.paired,
+        alpha=alpha,
+        inner_alpha=look.level(EQUIVALENCE),
+        between_sessions=spread.factor(alpha * _OF_LEARNED_SPREAD) if spread else frame.policy.between_sessions,
+        own_share=_OF_LEARNED_SPREAD if spread else 1.0,
+    )
+    verdict = judge(evidence, metric)
+    undecided = verdict is Verdict.INCONCLUSIVE
+    report_only = undecided and metric.gated and metric.quantile is not None and too_coarse(evidence, metric)
     reason = ""
-    if verdict is Verdict.INCONCLUSIVE:
-        reason = _why_report_only(evidence) if report_only else ""
+    if undecided:
+        reason = _TOO_COARSE if report_only else ""
         reason += explain_inconclusive(evidence, metric, look.later, frame.runs[1].seconds_per_round)
     value, low, high = (evidence.reported(change) for change in (evidence.value, *evidence.interval))
     return replace(
@@ -181,12 +202,6 @@ def _weighed(frame: _Frame, comparison: Comparison, before: Sample, after: Sampl
         warnings=(*comparison.warnings, *caveats_of_evidence(evidence, before, after, spread)),
         reason=reason,
     )
-
-
-def _why_report_only(evidence: Evidence) -> str:
-    if evidence.alpha < smallest_level():
-        return f"report only: the level of {100 * evidence.alpha:.4g} % cannot be reached by resampling; "
-    return "report only: the interval is not narrower than the smallest effect that matters; "
 
 
 def _only_discoveries(comparisons: tuple[Comparison, ...]) -> tuple[Comparison, ...]:

@@ -87,9 +87,9 @@ class Comparison:
     minor: bool = False
     """Improved or regressed, but by less than the smallest effect that matters, as the whole interval says."""
     report_only: bool = False
-    """The metric is gated, but what was measured is too coarse to let it decide."""
+    """Inconclusive because what was measured is too coarse: reported, and not counted as compared."""
 
     @property
     def gated(self) -> bool:
         """Whether this comparison may decide the exit code."""
-        return self.metric.gated and not self.report_only
+        return self.metric.gated

@@ -2,15 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from harness.judge.comparison import Scale
-from harness.judge.samples import logs_by_round, round_log_ratios, round_logs
+from harness.judge.samples import logs_by_round, round_log_ratios, round_logs, totals, totals_of_both
 from harness.model import Metric, Sample
 from harness.statistics import rank_sum, signed_rank
-from harness.statistics.counts import ratio_test
-from harness.statistics.rates import ShareTest
-from harness.statistics.tails import tail_test
+from harness.statistics.counts import paired_ratio, ratio_test
+from harness.statistics.rates import paired_shares, share_test
+from harness.statistics.tails import TailTest
 
 EQUIVALENCE = 0.10
 """Two-sided error of the interval that shows "unchanged": 5 % on each side, as in two one-sided tests (Schuirmann,
@@ -45,12 +45,14 @@ class Evidence:
     p_value: float
     """Two-sided, against "the change does not exceed floor and slack"."""
     alpha: float
+    own_alpha: float
+    """What of ``alpha`` is left for the test itself; the rest is the error of a ``slack`` that was measured."""
     inner_alpha: float
     paired: bool
     slack: float
     """How far apart two sessions may lie without any change."""
     units: int
-    unit: Literal["round", "value"]
+    """Rounds."""
     fewest: int
     """With fewer units no change can ever be called."""
     scale: Scale
@@ -71,58 +73,69 @@ def margins(metric: Metric) -> tuple[float, float]:
 
 
 def weigh(
-    before: Sample, after: Sample, *, paired: bool, alpha: float, inner_alpha: float, between_sessions: float
+    before: Sample,
+    after: Sample,
+    *,
+    paired: bool,
+    alpha: float,
+    inner_alpha: float,
+    between_sessions: float,
+    own_share: float = 1.0,
 ) -> Evidence:
     """Weigh two valid samples at the two-sided level ``alpha``, by the procedure that fits their kind.
 
     ``inner_alpha`` is the two-sided level of the interval that shows "unchanged".
-    ``between_sessions`` is the factor by which the same work may differ when they are not ``paired``.
+    ``between_sessions`` is the factor by which the same work may differ when they are not ``paired``; where it is
+    known with a certain error only, the share ``own_share`` of each level remains for the test.
     """
     slack = 0.0 if paired or before.metric.kind == "rate" else math.log(between_sessions)
-    test, units, unit, fewest, method = _procedure(before, after, paired=paired, alpha=alpha)
+    share = own_share if slack else 1.0
+    test, units, method = _procedure(before, after, paired=paired)
     floor, _ = margins(after.metric)
     return Evidence(
         value=test.estimate(),
-        interval=_widened(test.interval(alpha), slack),
-        inner=_widened(test.interval(inner_alpha), slack),
-        p_value=test.p_value(floor + slack),
+        interval=_widened(test.interval(share * alpha), slack),
+        inner=_widened(test.interval(share * inner_alpha), slack),
+        p_value=min(1.0, test.p_value(floor + slack) / share),
         alpha=alpha,
+        own_alpha=share * alpha,
         inner_alpha=inner_alpha,
         paired=paired,
         slack=slack,
         units=units,
-        unit=unit,
-        fewest=fewest,
+        fewest=fewest(share * alpha, paired=paired),
         scale="absolute" if before.metric.kind == "rate" else "relative",
         method=method,
     )
 
 
-_Procedure = tuple[EffectTest, int, Literal["round", "value"], int, str]
-"""A test, its independent units and what they are, the fewest that can show a change, and its name."""
+def fewest(alpha: float, *, paired: bool) -> int:
+    """With fewer rounds no change can ever be called at the two-sided level ``alpha``."""
+    return signed_rank.fewest(alpha) if paired else rank_sum.fewest(alpha)
 
 
-def _procedure(before: Sample, after: Sample, *, paired: bool, alpha: float) -> _Procedure:
-    fewer = min(len(before.values), len(after.values))
-    match before.metric.kind:
-        case "rate":
-            hits = ((int(sum(sample.values)), len(sample.values)) for sample in (before, after))
-            return ShareTest(*hits), fewer, "value", 1, "Fisher exact"
-        case "count":
-            return ratio_test(before.values, after.values), fewer, "value", 1, "Poisson totals"
-        case "noisy" if paired and before.metric.quantile is not None:
-            old, new = logs_by_round(before, after)
-            tails = tail_test(old, new, before.metric.quantile, alpha)
-            name = f"pooled {100 * before.metric.quantile:.4g} % quantile"
-            return tails, len(old), "round", signed_rank.fewest(alpha), name
-        case "noisy" if paired:
-            ratios = round_log_ratios(before, after)
-            test = signed_rank.signed_rank(ratios)
-            return test, len(ratios), "round", signed_rank.fewest(alpha), "paired signed-rank"
-        case "noisy":
-            logs = round_logs(before), round_logs(after)
-            units = min(map(len, logs))
-            return rank_sum.rank_sum(*logs), units, "round", rank_sum.fewest(alpha), "unpaired rank-sum"
+def _procedure(before: Sample, after: Sample, *, paired: bool) -> tuple[EffectTest, int, str]:
+    """A test, how many rounds it rests on, and its name."""
+    kind, quantile = before.metric.kind, before.metric.quantile
+    if kind != "noisy":
+        rounds = totals_of_both(before, after) if paired else (totals(before), totals(after))
+        units = min(map(len, rounds))
+        if paired:
+            exchanged = paired_shares(*rounds) if kind == "rate" else paired_ratio(*rounds)
+            return exchanged, units, "paired randomisation"
+        return (
+            (share_test(*rounds), units, "Fisher exact")
+            if kind == "rate"
+            else (ratio_test(*rounds), units, "Poisson totals")
+        )
+    if not paired:
+        logs = round_logs(before), round_logs(after)
+        return rank_sum.rank_sum(*logs), min(map(len, logs)), "unpaired rank-sum"
+    if quantile is not None:
+        old, new = logs_by_round(before, after)
+        return TailTest(old, new, quantile), len(old), f"pooled {100 * quantile:.4g} % quantile"
+    ratios = round_log_ratios(before, after)
+    return signed_rank.signed_rank(ratios), len(ratios), "paired signed-rank"
 
 
 def _widened(interval: tuple[float, float], slack: float) -> tuple[float, float]:

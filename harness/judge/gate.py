@@ -98,17 +98,18 @@ def cost(comparison: Comparison, policy: Policy) -> ExitCode:
     """The exit code that one comparison asks for.
 
     Missing (unless the policy allows it), incomparable and invalid are 13, and so is too little to call any change
-    whatever its size. A broken bound is 10, and so is a regression
-    of a metric without a limit; with one, the limit alone decides. What stays undecided is 11 under ``policy.strict``.
-    Of a change that is seen too coarsely only the budget of ``after`` counts.
+    whatever its size, unless the limits of the metric are shown to hold. A broken bound is 10, and so is a regression
+    of a metric without a limit; with one, the limit alone decides. What stays undecided is 11 under ``policy.strict``,
+    also what is seen too coarsely.
     """
-    coarse = comparison.report_only
-    if not judged(comparison) and not coarse:
+    if not judged(comparison) and not comparison.report_only:
         return ExitCode.OK if _excused(comparison, policy) else ExitCode.BASELINE
-    if comparison.verdict is Verdict.INCONCLUSIVE and not comparison.enough and not comparison.bounds and not coarse:
+    states = {bound.state for bound in comparison.bounds}
+    limits = {bound.state for bound in comparison.bounds if bound.name != "budget"}
+    too_few = comparison.verdict is Verdict.INCONCLUSIVE and not comparison.enough
+    if too_few and "broken" not in states and (not limits or "undecided" in limits):
         return ExitCode.BASELINE
-    states = {bound.state for bound in comparison.bounds if bound.name == "budget" or not coarse}
-    if not coarse and all(bound.name == "budget" for bound in comparison.bounds):
+    if not limits:
         ignored = comparison.minor and policy.ignore_minor
         states.add("kept" if ignored else _WITHOUT_LIMIT.get(comparison.verdict, "kept"))
     if "broken" in states:

@@ -31,8 +31,12 @@ def find_obstacle(runs: tuple[Run, Run], before: Sample, after: Sample) -> Obsta
     for side, sample in zip(SIDES, (before, after), strict=True):
         if complaint := _complaint(sample):
             return Obstacle(Verdict.INVALID, f"{complaint} in {side}")
-    if before.metric.kind == "noisy" and same_session(*runs) and not have_pairs(before, after):
+    if not same_session(*runs):
+        return None
+    if before.metric.kind == "noisy" and not have_pairs(before, after):
         return Obstacle(Verdict.MISSING, "no pair was measured in both before and after")
+    if before.metric.kind != "noisy" and set(before.rounds).isdisjoint(after.rounds):
+        return Obstacle(Verdict.MISSING, "no round was measured in both before and after")
     return None
 
 

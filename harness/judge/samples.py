@@ -55,10 +55,33 @@ def logs_by_round(before: Sample, after: Sample) -> tuple[list[list[float]], lis
     return [old[number] for number in both], [new[number] for number in both]
 
 
+def totals(sample: Sample) -> list[tuple[float, int]]:
+    """Of every round the sum of its values and how many there are."""
+    return [(sum(values), len(values)) for values in _of_rounds(sample.rounds, sample.values)]
+
+
+def totals_of_both(before: Sample, after: Sample) -> tuple[list[tuple[float, int]], list[tuple[float, int]]]:
+    """The same of both samples; of the rounds that were measured in both, in order."""
+    old, new = (dict(zip(dict.fromkeys(sample.rounds), totals(sample), strict=True)) for sample in (before, after))
+    both = sorted(old.keys() & new.keys())
+    return [old[number] for number in both], [new[number] for number in both]
+
+
 def round_values(sample: Sample) -> list[float]:
     """One value for every round: the median over the round's values, or that quantile which the metric is."""
     groups, q = _of_rounds(sample.rounds, sample.values), sample.metric.quantile
     return [median(group) if q is None else quantile(group, q) for group in groups]
+
+
+def units_of(before: Sample, after: Sample, *, paired: bool) -> int:
+    """How many rounds can be compared: those measured in both; of two sessions, those of the shorter."""
+    old, new = set(before.rounds), set(after.rounds)
+    return len(old & new) if paired else min(len(old), len(new))
+
+
+def lonely_rounds(before: Sample, after: Sample) -> int:
+    """How many rounds were measured in one of the samples only."""
+    return len(set(before.rounds) ^ set(after.rounds))
 
 
 def unmatched(before: Sample, after: Sample) -> int:

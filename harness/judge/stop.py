@@ -11,7 +11,7 @@ def undecided(before: Run, after: Run, policy: Policy, at: int) -> frozenset[str
     """The scenarios that are still open after ``at`` rounds and have a later look at which they may be decided.
 
     Only what the gate looks at keeps a scenario open: neither metrics that are not gated, nor counts that never vary,
-    nor quantiles too coarse to be gated, nor anything that more rounds do not heal (missing, invalid, incomparable).
+    nor anything that more rounds do not heal (missing, invalid, incomparable).
     Raises HarnessError as ``compare_runs``.
     """
     runs = before, after
@@ -23,6 +23,6 @@ def undecided(before: Run, after: Run, policy: Policy, at: int) -> frozenset[str
 
 
 def _is_open(comparison: Comparison) -> bool:
-    by_chance = comparison.p_value is not None
+    by_chance = comparison.p_value is not None or not comparison.enough
     open_bound = any(bound.state == "undecided" for bound in comparison.bounds)
     return comparison.gated and by_chance and (comparison.verdict is Verdict.INCONCLUSIVE or open_bound)

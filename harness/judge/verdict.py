@@ -42,16 +42,21 @@ def too_coarse(evidence: Evidence, metric: Metric) -> bool:
 def detectable(evidence: Evidence, metric: Metric) -> float | None:
     """The smallest true change, upwards, that this evidence would have called with probability 95 %.
 
-    Floor + slack + (z(alpha) + z(95 %)) standard errors on the natural scale, the standard error read from the width of
-    the interval. None when no change, or none below 100 percentage points, would have been.
+    Floor + slack + (z(level of the test) + z(95 %)) standard errors on the natural scale, the standard error read from
+    the width of the interval. None when no change, or none below 100 percentage points, would have been.
     """
     floor, _ = margins(metric)
     half = _half(evidence.interval, evidence)
-    if not math.isfinite(half):
+    if not math.isfinite(half) or evidence.units < evidence.fewest:
         return None
-    z = two_sided(evidence.alpha)
+    z = two_sided(evidence.own_alpha)
     change = evidence.reported(floor + evidence.slack + (z + quantile(_POWER)) * half / z)
     return None if evidence.scale == "absolute" and change > 1 else change
+
+
+def too_few(rounds: int, fewest: int) -> str:
+    """Why so few rounds cannot show any change, whatever its size."""
+    return f"{plural(rounds, 'round')} cannot show any change within the error budget, it takes at least {fewest}"
 
 
 def explain_inconclusive(
@@ -79,8 +84,7 @@ def _known(evidence: Evidence, metric: Metric) -> str:
 
 def _advice(evidence: Evidence, metric: Metric, later: Sequence[int], seconds_per_round: float | None) -> str:
     if evidence.units < evidence.fewest:
-        have = plural(evidence.units, evidence.unit)
-        return f"{have} cannot show any change within the error budget, it takes at least {evidence.fewest}"
+        return too_few(evidence.units, evidence.fewest)
     if not evidence.paired:
         return "measure both variants side by side in one session to decide"
     needed = needed_units(evidence, metric)
@@ -88,9 +92,7 @@ def _advice(evidence: Evidence, metric: Metric, later: Sequence[int], seconds_pe
         return "more has to happen to decide"
     most = _FAR * evidence.units
     if needed > most:
-        return f"more than {plural(most, evidence.unit)} would be needed to decide"
-    if evidence.unit == "value":
-        return f"about {plural(needed - evidence.units, 'more value')} would decide"
+        return f"more than {plural(most, 'round')} would be needed to decide"
     more = next((look for look in later if look >= needed), needed) - evidence.units
     takes = "" if seconds_per_round is None else f" (≈ {format_value(more * seconds_per_round, 's')})"
     return f"about {plural(more, 'more round')}{takes} would decide"

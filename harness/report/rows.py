@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.judge.comparison import Comparison, Estimate, Scale, Summary, Verdict
+from harness.judge.gate import counts
 from harness.judge.wording import describe_bound, describe_rule
 from harness.masking import redact
 from harness.model import Metric, Run, Sample, Side
@@ -45,6 +46,7 @@ class Row:
     name: str
     about: str
     gated: bool
+    """Whether the gate looks at it."""
     before: Sided
     after: Sided
     change: str
@@ -113,7 +115,7 @@ def row_of(comparison: Comparison, before: Run, after: Run) -> Row:
         scenario=shorten(comparison.scenario),
         name=shorten(metric.name),
         about=line(metric.about),
-        gated=comparison.gated,
+        gated=counts(comparison),
         before=_sided(comparison, before),
         after=_sided(comparison, after),
         change=wording.estimate(effect, metric, scale) if effect else "–",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.errors import ExitCode
 from harness.judge.comparison import Comparison, Verdict
-from harness.judge.gate import Gate
+from harness.judge.gate import Gate, counts
 from harness.masking import mask
 from harness.model import SIDES, Run, Side, Trend
 from harness.report import wording
@@ -84,14 +84,14 @@ def build_view(
 ) -> ReportView:
     """Everything that a report of these comparisons says: gated rows first, each kind sorted worst first."""
     rows = tuple(row_of(comparison, before, after) for comparison in sorted(comparisons, key=_order))
-    counts = _counts(row for row in rows if row.gated)
+    numbers = _counts(row for row in rows if row.gated)
     others = sum(not row.gated for row in rows)
     origins = [shorten(run.variant.origin) for run in (before, after)]
     return ReportView(
         title=" → ".join(origins),
-        headline=" · ".join([f"{n} {verdict}" for verdict, n in counts] or ["nothing gated was compared"]),
+        headline=" · ".join([f"{n} {verdict}" for verdict, n in numbers] or ["nothing gated was compared"]),
         others=f"{others} more shown, not gated" if others else "",
-        counts=counts,
+        counts=numbers,
         exit_code=gate.exit_code,
         controls=line(controls),
         gate=_gate(gate),
@@ -114,8 +114,8 @@ def build_view(
 
 def common_warnings(rows: Iterable[Row]) -> Collection[str]:
     """The warnings of so many rows that naming each of them would drown the rest."""
-    counts = Counter(warning for row in rows for warning in row.warnings)
-    return {warning for warning, count in counts.items() if count > _NAMED}
+    times = Counter(warning for row in rows for warning in row.warnings)
+    return {warning for warning, count in times.items() if count > _NAMED}
 
 
 def shared_warnings(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
@@ -141,12 +141,12 @@ def _trends(rows: Sequence[Row], history: Sequence[Trend]) -> tuple[Trend, ...]:
 
 
 def _order(comparison: Comparison) -> tuple[bool, int, str, str]:
-    return (not comparison.gated, _RANK[comparison.verdict], comparison.scenario, comparison.metric.name)
+    return (not counts(comparison), _RANK[comparison.verdict], comparison.scenario, comparison.metric.name)
 
 
 def _counts(rows: Iterable[Row]) -> tuple[tuple[Verdict, int], ...]:
-    counts = Counter(row.verdict for row in rows)
-    return tuple((verdict, counts[verdict]) for verdict in wording.SYMBOLS if counts[verdict])
+    numbers = Counter(row.verdict for row in rows)
+    return tuple((verdict, numbers[verdict]) for verdict in wording.SYMBOLS if numbers[verdict])
 
 
 def _gate(gate: Gate) -> str:

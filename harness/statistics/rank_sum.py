@@ -23,6 +23,11 @@ def fewest(alpha: float) -> int:
     return next(n for n in count(1) if 1 / math.comb(2 * n, n) <= alpha / 2)
 
 
+def least_p_value(m: int, n: int) -> float:
+    """The smallest two-sided p-value that samples of ``m`` and ``n`` values can give."""
+    return min(1.0, 2 / math.comb(m + n, n))
+
+
 def tail(m: int, n: int, statistic: int) -> float:
     """P(U <= statistic) for samples of ``m`` and ``n`` values from one distribution.
 

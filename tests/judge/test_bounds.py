@@ -98,17 +98,17 @@ def test_of_two_limits_both_have_to_hold() -> None:
 
 
 def test_limits_of_counts_are_exact() -> None:
-    assert only(judged(replace(CALLS, limit=0.5), [4] * 5, [6] * 5)[0]).state == "kept"
-    assert only(judged(replace(CALLS, limit=0.49), [4] * 5, [6] * 5)[0]).state == "broken"
-    assert only(judged(replace(CALLS, absolute_limit=2), [4] * 5, [6] * 5)[0]).state == "kept"
-    assert only(judged(replace(CALLS, absolute_limit=1), [4] * 5, [6] * 5)[0]).state == "broken"
+    assert only(judged(replace(CALLS, limit=0.5), [4] * 8, [6] * 8)[0]).state == "kept"
+    assert only(judged(replace(CALLS, limit=0.49), [4] * 8, [6] * 8)[0]).state == "broken"
+    assert only(judged(replace(CALLS, absolute_limit=2), [4] * 8, [6] * 8)[0]).state == "kept"
+    assert only(judged(replace(CALLS, absolute_limit=1), [4] * 8, [6] * 8)[0]).state == "broken"
 
 
 def test_a_count_that_was_zero_cannot_grow_by_a_part_of_it() -> None:
-    assert only(judged(replace(CALLS, limit=900.0), [0] * 5, [1] * 5)[0]).state == "broken"
-    assert only(judged(replace(CALLS, absolute_limit=1), [0] * 5, [1] * 5)[0]).state == "kept"
+    assert only(judged(replace(CALLS, limit=900.0), [0] * 8, [1] * 8)[0]).state == "broken"
+    assert only(judged(replace(CALLS, absolute_limit=1), [0] * 8, [1] * 8)[0]).state == "kept"
     better = replace(CALLS, limit=0.0, better="higher")
-    assert only(judged(better, [0] * 5, [1] * 5)[0]).state == "kept"
+    assert only(judged(better, [0] * 8, [1] * 8)[0]).state == "kept"
 
 
 def test_limits_of_a_rate_are_points() -> None:
@@ -151,8 +151,8 @@ def test_budgets_of_what_should_be_high_of_counts_and_of_shares() -> None:
     high = replace(TIME, better="higher")
     assert only(judged(replace(high, budget=0.5), OLD, OLD)[0]).state == "kept"
     assert only(judged(replace(high, budget=2.0), OLD, OLD)[0]).state == "broken"
-    assert only(judged(replace(CALLS, budget=3), [3] * 4, [3] * 4)[0]).state == "kept"
-    assert only(judged(replace(CALLS, budget=3), [3] * 4, [4] * 4)[0]).state == "broken"
+    assert only(judged(replace(CALLS, budget=3), [3] * 9, [3] * 9)[0]).state == "kept"
+    assert only(judged(replace(CALLS, budget=3), [3] * 9, [4] * 9)[0]).state == "broken"
     share = [1.0] * 95 + [0.0] * 5
     states = {b: only(judged(replace(SUCCESS, budget=b), share, share)[0]).state for b in (0.5, 0.95, 1.0)}
     assert states == {0.5: "kept", 0.95: "undecided", 1.0: "broken"}
@@ -184,3 +184,25 @@ def test_what_is_not_gated_decides_nothing() -> None:
     )
     assert {bound.state for c in comparisons for bound in c.bounds} == {"broken"}
     assert decide(comparisons, run("before"), run("after"), Policy()).exit_code is ExitCode.OK
+
+
+@pytest.mark.parametrize("bound", [{}, {"limit": 0.1}, {"absolute_limit": 0.01}, {"budget": 100.0}])
+@pytest.mark.parametrize(("rounds", "slower"), [(3, 2.0), (1, 20.0)])
+def test_a_bound_excuses_no_lack_of_rounds(bound: dict[str, float], rounds: int, slower: float) -> None:
+    metric = replace(TIME, **bound)  # type: ignore[arg-type]
+    assert judged(metric, OLD[:rounds], times(slower)[:rounds])[1].exit_code is ExitCode.BASELINE
+
+
+@pytest.mark.parametrize(("share", "state"), [(0.9, "broken"), (0.6, "undecided"), (0.2, "kept")])
+def test_a_budget_of_a_rate_counts_rounds(share: float, state: str) -> None:
+    """Every other round fails as a whole, 15 of 30: between a fifth and nine of ten is sure."""
+    whole = [float(i // 20 % 2) for i in range(600)]
+    metric = replace(SUCCESS, budget=share)
+    many = sample(metric, whole, pairs_a_round=20)
+    (comparison,) = compare_runs(run("before", many), run("after", many), Policy())
+    assert only(comparison).state == state
+    low, high = only(comparison).interval
+    assert high - low > 0.3  # of 600 independent trials it is 0.12
+    few = sample(metric, whole[20:100], pairs_a_round=20)
+    (comparison,) = compare_runs(run("before", few), run("after", few), Policy())
+    assert only(comparison).state == "undecided"

@@ -1,6 +1,5 @@
 """A quantile of everything measured as a metric."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +10,9 @@ from harness.judge.compare import compare_runs
 from harness.judge.comparison import Comparison, Verdict
 from harness.judge.gate import decide
 from harness.judge.policy import Policy
-from harness.model import Metric
-from tests.judge.build import run, sample
+from harness.judge.stop import undecided
+from harness.model import Metric, Run
+from tests.judge.build import TIME, run, sample
 
 P95 = Metric("p95", "s", smallest_effect=0.2, quantile=0.95)
 EACH = 40
@@ -65,8 +65,7 @@ def test_no_change_is_unchanged_and_shows_the_quantile_itself() -> None:
 def test_an_interval_too_wide_is_reported_and_decides_nothing() -> None:
     before, after = values(1, spread=2.0), values(2, tail=1.3, spread=2.0)
     comparison = compared(before, after)
-    assert (comparison.verdict, comparison.report_only, comparison.gated) == (Verdict.INCONCLUSIVE, True, False)
-    assert comparison.metric.gated
+    assert (comparison.verdict, comparison.report_only, comparison.gated) == (Verdict.INCONCLUSIVE, True, True)
     assert comparison.reason.startswith(
         "report only: the interval is not narrower than the smallest effect that matters"
     )
@@ -76,16 +75,56 @@ def test_an_interval_too_wide_is_reported_and_decides_nothing() -> None:
     assert gate.exit_code is ExitCode.BASELINE  # it was all there was
 
 
-def test_a_level_beyond_all_resamples_is_reported_only() -> None:
-    runs = (
-        run("before", sample(P95, values(1, 20), pairs_a_round=EACH)),
-        run("after", sample(P95, values(2, 20, tail=3.0), pairs_a_round=EACH)),
+def among(
+    others: int, before: list[float], after: list[float], metric: Metric = P95, **fields: object
+) -> tuple[Run, Run]:
+    """Beside so many other gated metrics, which do not change."""
+    rounds = len(before) // EACH
+    calm = [sample(TIME, [1.0] * rounds, f"calm {i}") for i in range(others)]
+    return (
+        run("before", sample(metric, before, pairs_a_round=EACH), *calm, **fields),
+        run("after", sample(metric, after, pairs_a_round=EACH), *calm, **fields),
     )
-    (comparison,) = compare_runs(*runs, Policy(error_budget=1e-5))
-    assert comparison.report_only
+
+
+@pytest.mark.parametrize("others", [14, 25, 99])
+@pytest.mark.parametrize("rounds", [20, 28])
+def test_a_tail_among_many_metrics_at_any_look_is_gated(others: int, rounds: int) -> None:
+    """Half as much again, as one of 15, 26 and 100, at looks 2 and 3 of the default plan."""
+    noise = np.exp(np.random.default_rng(3).normal(0, 0.02, (2, 28, EACH)))
+    before, after = (side[:rounds].ravel().tolist() for side in (noise[0], 1.5 * noise[1]))
+    runs = among(others, before, after, looks=(14, 20, 28))
+    comparisons = compare_runs(*runs, Policy(strict=True))
+    assert (comparisons[0].verdict, comparisons[0].report_only) == (Verdict.REGRESSED, False)
+    gate = decide(comparisons, *runs, Policy(strict=True))
+    assert (gate.exit_code, gate.compared, gate.expected) == (ExitCode.REGRESSED, others + 1, others + 1)
+
+
+def test_a_change_that_is_clear_is_called_however_wide_its_interval() -> None:
+    """Noise of 25 % a round, three times as slow: far beyond the floor, by more or less than the smallest effect."""
+    levels = np.exp(np.random.default_rng(3).normal(0, 0.25, (2, 20, 1))) * np.ones(EACH)
+    before, after = levels[0].ravel().tolist(), (3 * levels[1]).ravel().tolist()
+    comparison = compared(before, after)
     assert comparison.effect is not None
-    assert (comparison.effect.low, comparison.effect.high) == (-1.0, math.inf)
-    assert "the level of 0.001 % cannot be reached by resampling" in comparison.reason
+    assert comparison.effect.high - comparison.effect.low > 2 * P95.smallest_effect
+    assert (comparison.verdict, comparison.report_only) == (Verdict.REGRESSED, False)
+
+
+def test_what_is_too_coarse_keeps_its_scenario_open_and_is_undecided() -> None:
+    runs = among(1, values(1, spread=2.0), values(2, tail=1.3, spread=2.0), looks=(14, 20, 28))
+    assert undecided(*runs, Policy(), 14) == {"s"}
+    comparisons = compare_runs(*runs, Policy())
+    assert decide(comparisons, *runs, Policy()).exit_code is ExitCode.OK
+    assert decide(comparisons, *runs, Policy(strict=True)).exit_code is ExitCode.INCONCLUSIVE
+
+
+def test_a_coarse_quantile_has_limits_too() -> None:
+    before, after = values(1, spread=2.0), values(2, tail=1.3, spread=2.0)
+    for limit, state, code in ((50.0, "kept", ExitCode.OK), (0.3, "undecided", ExitCode.INCONCLUSIVE)):
+        runs = among(1, before, after, replace(P95, limit=limit))
+        comparisons = compare_runs(*runs, Policy())
+        assert comparisons[0].bounds[0].state == state
+        assert decide(comparisons, *runs, Policy(strict=True)).exit_code is code
 
 
 def test_the_same_values_give_the_same_interval_in_any_unit_and_mirrored_when_swapped() -> None:
@@ -105,7 +144,7 @@ def test_the_same_values_give_the_same_interval_in_any_unit_and_mirrored_when_sw
 
 def test_two_sessions_are_not_compared_by_quantile() -> None:
     comparison = compared(values(1), values(2), session="two")
-    assert (comparison.verdict, comparison.gated) == (Verdict.INCONCLUSIVE, False)
+    assert (comparison.verdict, comparison.report_only) == (Verdict.INCONCLUSIVE, True)
     assert comparison.reason == "report only: a quantile is compared within one session only"
 
 

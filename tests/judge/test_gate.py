@@ -46,6 +46,25 @@ def test_too_little_to_call_any_change_is_no_pass() -> None:
     assert gate.reasons == ("inconclusive: s:time 3 rounds",)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "code"),
+    [
+        ({"limit": "undecided"}, ExitCode.BASELINE),
+        ({"absolute limit": "undecided"}, ExitCode.BASELINE),
+        ({"limit": "kept", "absolute limit": "undecided"}, ExitCode.BASELINE),
+        ({"budget": "kept"}, ExitCode.BASELINE),
+        ({"budget": "undecided"}, ExitCode.BASELINE),
+        ({"limit": "kept"}, ExitCode.OK),
+        ({"limit": "kept", "budget": "kept"}, ExitCode.OK),
+        ({"limit": "undecided", "budget": "broken"}, ExitCode.REGRESSED),
+    ],
+)
+def test_a_bound_that_says_nothing_excuses_no_lack_of_rounds(bounds: dict[Any, Any], code: ExitCode) -> None:
+    held = tuple(Bound(name, 1.0, (0.0, 1.0), state) for name, state in bounds.items())
+    few = judged(Verdict.INCONCLUSIVE, enough=False, bounds=held)
+    assert decide([GOOD, few], BEFORE, AFTER, Policy()).exit_code is code
+
+
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_a_run_that_was_cut_short_is_no_pass(side: Side) -> None:
     runs = {"before": BEFORE, "after": AFTER}
@@ -77,11 +96,18 @@ def test_a_minor_regression_passes_only_if_the_policy_says_so() -> None:
     assert decide(major, BEFORE, AFTER, Policy(ignore_minor=True)).exit_code is ExitCode.REGRESSED
 
 
-def test_what_is_too_coarse_for_the_gate_decides_nothing_and_is_not_counted_as_compared() -> None:
-    gate = decide([GOOD, judged(Verdict.INCONCLUSIVE, report_only=True)], BEFORE, AFTER, Policy(strict=True))
-    assert (gate.exit_code, gate.compared, gate.expected) == (ExitCode.OK, 1, 2)
-    limit, budget = (Bound(name, 1.0, (2.0, 3.0), "broken") for name in ("limit", "budget"))
-    for bounds, code in (((limit,), ExitCode.OK), ((budget,), ExitCode.REGRESSED)):
+def test_what_is_too_coarse_for_the_gate_is_undecided_and_not_counted_as_compared() -> None:
+    coarse = judged(Verdict.INCONCLUSIVE, report_only=True)
+    assert decide([GOOD, coarse], BEFORE, AFTER, Policy()).exit_code is ExitCode.OK
+    gate = decide([GOOD, coarse], BEFORE, AFTER, Policy(strict=True))
+    assert (gate.exit_code, gate.compared, gate.expected) == (ExitCode.INCONCLUSIVE, 1, 2)
+    for name, state, code in (
+        ("limit", "kept", ExitCode.OK),
+        ("limit", "undecided", ExitCode.INCONCLUSIVE),
+        ("budget", "kept", ExitCode.INCONCLUSIVE),
+        ("budget", "broken", ExitCode.REGRESSED),
+    ):
+        bounds = (Bound(name, 1.0, (2.0, 3.0), state),)
         coarse = judged(Verdict.INCONCLUSIVE, report_only=True, bounds=bounds)
         assert decide([GOOD, coarse], BEFORE, AFTER, Policy(strict=True)).exit_code is code
 

@@ -11,6 +11,7 @@ from harness.judge.comparison import Verdict
 from harness.judge.policy import Policy
 from harness.judge.spread import Spread, spreads
 from harness.model import Environment, Metric, Run, Variant
+from harness.statistics.rank_sum import rank_sum
 from tests.judge.build import HERE, SUCCESS, TIME, noise, run, sample
 
 KEY = ("s", "time")
@@ -79,6 +80,40 @@ def test_a_known_spread_takes_the_place_of_the_general_factor() -> None:
     (knowing,) = compare_runs(before, after, Policy(spreads={KEY: Spread(0.02, 12, 11)}))
     assert (blind.verdict, knowing.verdict) == (Verdict.INCONCLUSIVE, Verdict.REGRESSED)
     assert any("widened" in warning for warning in knowing.warnings)
+
+
+def test_what_was_learned_and_the_test_share_one_level() -> None:
+    """Each may err with half of 1 %: the interval is that of the test at 0.5 %, widened by the factor at 0.5 %."""
+    spread = Spread(0.02, 12, 11)
+    old, new = noise(1, 14), [1.5 * x for x in noise(2, 14)]
+    runs = run("before", sample(TIME, old)), run("after", sample(TIME, new), session="two")
+    (comparison,) = compare_runs(*runs, Policy(spreads={KEY: spread}))
+    test, slack = rank_sum([math.log(x) for x in old], [math.log(x) for x in new]), math.log(spread.factor(0.005))
+    low, high = test.interval(0.005)
+    assert comparison.effect is not None
+    assert comparison.effect.level == 0.99
+    ends = comparison.effect.low, comparison.effect.high
+    assert ends == pytest.approx((math.expm1(low - slack), math.expm1(high + slack)))
+    assert comparison.p_value == pytest.approx(2 * test.p_value(math.log1p(TIME.floor) + slack))
+    (few,) = compare_runs(
+        run("before", sample(TIME, [1.0] * 5)),
+        run("after", sample(TIME, [9.0] * 5), session="two"),
+        Policy(spreads={KEY: spread}),
+    )
+    assert (few.verdict, few.enough) == (Verdict.INCONCLUSIVE, False)  # 2 of 252 is not 0.5 %
+
+
+def test_no_change_between_sessions_is_called_as_seldom_as_promised() -> None:
+    """1000 pairs of sessions that differ by 5 %, which six earlier ones have shown; 5 % of them, + 3 sigma."""
+    random, alarms = np.random.default_rng(4), 0
+    metric = Metric("time", "s", floor=0.0)
+    for _ in range(1000):
+        spread = Spread(float(np.std(random.normal(0, 0.05, 6), ddof=1)), 6, 5)
+        old, new = (np.exp(random.normal(0, 0.05) + random.normal(0, 0.05, 10)).tolist() for _ in range(2))
+        runs = run("before", sample(metric, old)), run("after", sample(metric, new), session="two")
+        (comparison,) = compare_runs(*runs, Policy(error_budget=0.05, spreads={KEY: spread}))
+        alarms += comparison.verdict in (Verdict.REGRESSED, Verdict.IMPROVED)
+    assert alarms <= 50 + 3 * math.sqrt(50)
 
 
 def test_a_spread_beyond_all_bounds_is_a_large_factor_and_no_overflow() -> None:

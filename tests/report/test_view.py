@@ -193,7 +193,18 @@ def test_a_minor_change_is_said_to_be_one_in_every_format() -> None:
         assert "regressed (minor)" in text
 
 
-def test_what_is_too_coarse_for_the_gate_is_shown_as_not_gated() -> None:
-    coarse = Comparison("s", Metric("p95", "s", quantile=0.95), Verdict.INCONCLUSIVE, report_only=True, reason="wide")
-    (row,) = view_of(*runs(), [coarse]).rows
-    assert not row.gated
+@pytest.mark.parametrize(
+    "comparison",
+    [
+        Comparison("s", Metric("p95", "s", quantile=0.95), Verdict.INCONCLUSIVE, report_only=True, reason="wide"),
+        Comparison("s", Metric("cost", "s", gated=False, required=True), Verdict.MISSING, reason="not measured"),
+    ],
+    ids=["too coarse", "required and missing"],
+)
+def test_whatever_the_gate_looks_at_is_in_the_headline(comparison: Comparison) -> None:
+    """Between one that is gated and one that is not."""
+    others = [Comparison("s", Metric(name, "s", gated=name == "a"), Verdict.UNCHANGED) for name in "ab"]
+    view = view_of(*runs(), [*others, comparison])
+    assert [row.gated for row in view.rows] == [True, True, False]
+    assert view.headline == f"1 {comparison.verdict} · 1 unchanged"
+    assert view.others == "1 more shown, not gated"
