@@ -27,6 +27,7 @@ class EngineProxy:
         self._listener.bind(str(self._path))
         self._listener.listen(64)
         self._connections: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         self._flowing = threading.Event()
         self._flowing.set()
         self._broken = False
@@ -70,7 +71,9 @@ class EngineProxy:
                 self._connections += [near, far]
                 number = len(self._connections)
                 for source, sink, note in ((near, far, self._request), (far, near, self._answer)):
-                    threading.Thread(target=self._pass_on, args=(source, sink, note, number), daemon=True).start()
+                    thread = threading.Thread(target=self._pass_on, args=(source, sink, note, number), daemon=True)
+                    self._threads.append(thread)
+                    thread.start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket, note: Callable[[int, bytes], None], n: int) -> None:
         with contextlib.suppress(OSError):
@@ -95,6 +98,10 @@ class EngineProxy:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.die()
         self._flowing.set()
+        for thread in self._threads:
+            thread.join(10)
+        for connection in self._connections:
+            connection.close()
         self._folder.cleanup()
 
 
