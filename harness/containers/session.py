@@ -47,7 +47,11 @@ class EngineSession:
 
     @contextlib.contextmanager
     def network(self) -> Iterator[Network]:
-        """A private network, removed at the end unless the engine is gone."""
+        """A private network, removed at the end unless the engine is gone.
+
+        When the engine refuses, because a stop was cut short and a container still runs in it, the sweep at the end of
+        the session removes both: that must not hide what cut it short.
+        """
         with self._events.minded(), asked("make a network"):
             network = Network(
                 docker_client_kw={"timeout": ANSWER_SECONDS}, docker_network_kw={"labels": dict(self.labels)}
@@ -56,7 +60,7 @@ class EngineSession:
             yield network
         finally:
             if not self._events.engine_gone:
-                with self._events.minded(), asked("remove a network"), contextlib.suppress(docker.errors.NotFound):
+                with self._events.minded(), asked("remove a network"), contextlib.suppress(docker.errors.APIError):
                     network.remove()
 
     def start(self, what: Specification, network: Network, log: Path, on_trouble: Listener) -> ServiceContainer:

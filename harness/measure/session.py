@@ -35,7 +35,7 @@ from harness.measure.environment import environment
 from harness.measure.recorder import Recorder
 from harness.measure.rounds import Progress, Rounds, Stopping
 from harness.measure.scenario import Scenario
-from harness.measure.signals import interruptible
+from harness.measure.signals import interruptible, uninterrupted
 from harness.measure.slowdown import Slowdown
 from harness.measure.stacks import Stacks, made
 from harness.measure.startup import IN_DOCKER, RESOLUTION
@@ -142,15 +142,17 @@ def measure(request: Request, tell: Callable[[Progress], None]) -> tuple[Measure
         journal = cleanup.enter_context(beginning.journal)
         rounds = _rounds(request, stacks, beginning, tell)
         cut_short: BaseException | None = None
-        try:
-            with interruptible(), stacks.running(), _told_at_once(tell):
-                rounds.run(beginning.first_round, beginning.rounds_done, beginning.looked)
-        except (KeyboardInterrupt, HarnessError) as error:
-            cut_short = error
-        if cut_short is None:
-            _note_unmatched(request, journal, beginning.folder)
-        _end(journal, cut_short)
-    before, after = finish(beginning.folder)
+        with interruptible():
+            try:
+                with stacks.running(), _told_at_once(tell):
+                    rounds.run(beginning.first_round, beginning.rounds_done, beginning.looked)
+            except (KeyboardInterrupt, HarnessError) as error:
+                cut_short = error
+            with uninterrupted():  # whoever cannot wait for the rest finds the run files all the same
+                if cut_short is None:
+                    _note_unmatched(request, journal, beginning.folder)
+                _end(journal, cut_short)
+                before, after = finish(beginning.folder)
     return Measured(beginning.folder, before, after, rounds.errors), cut_short
 
 

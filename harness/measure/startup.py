@@ -83,12 +83,12 @@ def watch(running: RunningService, service: Service) -> Startup:
 
 def _until_open(running: RunningService, end: float) -> None:
     """Until somebody accepts connections; the connection is closed again at once."""
-    while (left := end - time.monotonic()) > 0:
+    while (left := end - (begun := time.monotonic())) > 0:
         running.check_alive()
         try:
             socket.create_connection((running.host, running.port), min(left, 5.0)).close()
         except OSError:
-            time.sleep(POLL)
+            _pause(begun)
         else:
             return
     raise HarnessError(f"{running.name} did not listen on port {running.port} in time{_said(running)}")
@@ -96,7 +96,7 @@ def _until_open(running: RunningService, end: float) -> None:
 
 def _until_ok(running: RunningService, path: str, end: float, phase: str) -> None:
     last = "no answer"
-    while (left := end - time.monotonic()) > 0:
+    while (left := end - (begun := time.monotonic())) > 0:
         running.check_alive()
         try:
             answer = running.get(path, deadline=min(left, 5.0))
@@ -107,8 +107,14 @@ def _until_ok(running: RunningService, path: str, end: float, phase: str) -> Non
             if answer.status == http.client.OK:
                 return
             last = _shown(answer)
-        time.sleep(POLL)
+        _pause(begun)
     raise HarnessError(f"{running.name} was not {phase} in time: GET {path} got {last}{_said(running)}")
+
+
+def _pause(begun: float) -> None:
+    """What is left of the time between two requests, the last of which began at ``begun``; a service that takes long to
+    say no is left in peace for a while all the same."""
+    time.sleep(max(begun + POLL - time.monotonic(), POLL / 2))
 
 
 def _said(running: RunningService) -> str:

@@ -16,47 +16,12 @@ from typing import Any
 
 import docker
 
-from harness.containers.labels import OWNER
 from harness.containers.sweep import sweep_dead
 from tests.containers.engine_proxy import EngineProxy
+from tests.containers.project import left, write_project
 
 BOUND = 120.0
 """Seconds after which a run that has not ended is a failure."""
-PROGRAM = """
-import ctypes, http.server, os, sys, time
-FAULT = os.environ.get("FAULT", "")
-print("begins", flush=True)
-if FAULT == "exit":
-    print("cannot go on: no configuration", flush=True); sys.exit(3)
-if FAULT == "late exit":
-    time.sleep(1); sys.exit("gave up waiting for its database")
-if FAULT == "memory":
-    kept = [bytearray(2**20) for _ in range(10**6)]
-if FAULT == "crash":
-    ctypes.string_at(0)
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version, wbufsize = "HTTP/1.1", -1
-    def do_GET(self):
-        status, body = 200, b"done"
-        if self.path == "/ready" and FAULT == "never": status, body = 503, b"not yet"
-        if self.path == "/ready" and FAULT == "page": status, body = 404, b"<html>who are you</html>"
-        if self.path == "/die": print("about to die", flush=True); os._exit(7)
-        if self.path == "/eat": kept = [bytearray(2**20) for _ in range(10**6)]
-        if self.path == "/crash": ctypes.string_at(0)
-        if self.path == "/hang": time.sleep(3600)
-        self.send_response(status); self.send_header("Content-Length", str(len(body))); self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *_): pass
-if FAULT == "deaf":
-    time.sleep(3600)
-if FAULT == "port":
-    first = http.server.ThreadingHTTPServer(("", 8000), Handler)
-if FAULT == "slow":
-    time.sleep(30)
-server = http.server.ThreadingHTTPServer(("", 8000), Handler)
-server.daemon_threads = True
-server.serve_forever()
-"""
 SCENARIO = """
 import os, time
 from pathlib import Path
@@ -213,8 +178,8 @@ def provoke(fault: Fault, image: str) -> Outcome:
         seconds, message = lines.said(fault.message, moment)
         if fault.engine is not None:  # nobody could clean up without an engine: the next start does
             sweep_dead(client)
-        left = tuple(_left(client, process.pid))
-        return Outcome(seconds, message, code, _values(folder), left)
+        remaining = left(client, process.pid)
+        return Outcome(seconds, message, code, _values(folder), remaining)
 
 
 def _act(fault: Fault, run: Run, now: Path) -> float | None:
@@ -241,38 +206,7 @@ def _engine() -> Iterator[tuple[docker.DockerClient, EngineProxy]]:
 
 
 def _write_project(folder: Path, fault: Fault, image: str) -> None:
-    program = ["python3", "-c", PROGRAM.replace("{", "{{").replace("}", "}}")]
-    table = {"image": image, "port": 8000, "command": program, "memory": "64m", "init": True} | dict(fault.container)
-    settings = {"WORK": "1"} | dict(fault.settings)
-    container = "\n".join(f"{key} = {json.dumps(value)}" for key, value in table.items())
-    (folder / "harness.toml").write_text(f"""
-[system.services.backend]
-ready = "/ready"
-ready_within = 8
-stop_within = 1
-[system.services.backend.container]
-{container}
-[system.services.backend.settings]
-{chr(10).join(f"{key} = {json.dumps(value)}" for key, value in settings.items())}
-[system.variants.before]
-[system.variants.after.backend.settings]
-WORK = 2
-[controls]
-enabled = false
-""")
-    (folder / "scenarios" / "speed").mkdir(parents=True)
-    (folder / "scenarios" / "speed" / "test_speed.py").write_text(SCENARIO)
-
-
-def _left(client: docker.DockerClient, pid: int) -> Iterator[str]:
-    """What the engine still has of the harness that was process ``pid``."""
-    found: list[Any] = client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
-    found += client.networks.list(filters={"label": OWNER})
-    found += client.volumes.list(filters={"label": OWNER})
-    for thing in found:
-        labels = thing.attrs.get("Labels") or thing.attrs.get("Config", {}).get("Labels") or {}
-        if f"/{pid}/" in labels.get(OWNER, ""):
-            yield f"{type(thing).__name__.lower()} {thing.name}"
+    write_project(folder, {"image": image} | dict(fault.container), fault.settings, SCENARIO)
 
 
 def _values(folder: Path) -> int:
