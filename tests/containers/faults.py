@@ -135,7 +135,7 @@ FAULTS = (
           act=lambda run: run.backend().restart(timeout=0)),
     Fault("paused by somebody", r"backend hangs: somebody paused its container", act=lambda run: run.backend().pause()),
     Fault("hangs", r"before: TimeoutError", asks="/hang"),
-    Fault("cut off the network", r"before: (TimeoutError|OSError|ConnectionRefusedError)|backend",
+    Fault("cut off the network", r"before: (TimeoutError|OSError|ConnectionRefusedError)",
           act=lambda run: _cut_off(run)),
     Fault("no engine", r"no Docker engine: .* does not exist", from_start=lambda proxy: proxy.die()),
     Fault("engine frozen at start", r"Docker engine .* does not answer within 10 s",
