@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.configuration.find import find
-from harness.configuration.load import load, start_order
+from harness.configuration.load import load, start_order, with_images
 from harness.configuration.placeholders import fill
 from harness.errors import ExitCode, HarnessError
 
@@ -128,3 +128,15 @@ def test_rounds_and_controls_have_defaults_that_can_be_changed(tmp_path: Path) -
     text = f"rounds.looks = [3, 9]\nrounds.time_limit = 60\ncontrols.enabled = false\n{SOUND}"
     changed = load(written(tmp_path, text)).configuration
     assert (changed.rounds.looks, changed.rounds.time_limit, changed.controls.enabled) == ((3, 9), 60.0, False)
+
+
+def test_other_images_for_a_run(tmp_path: Path) -> None:
+    text = SOUND.replace('ready = "/ready"', 'ready = "/ready"\ncontainer = {image = "a:1", port = 80}')
+    project = load(written(tmp_path, text))
+    changed = with_images(project, ["backend=b:2"]).system.services["backend"].container
+    assert changed is not None
+    assert (changed.image, changed.port) == ("b:2", 80)
+    for mistake in ("backend", "backend=", "cache=c:3"):
+        with pytest.raises(HarnessError, match=rf"--image {mistake}: .*these have one: backend") as caught:
+            with_images(project, [mistake])
+        assert caught.value.code == ExitCode.USAGE
