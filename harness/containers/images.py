@@ -1,5 +1,6 @@
 """Images: there, pulled, or built - always before anything is timed."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +66,14 @@ def built(
     tag: str,
     tell: Callable[[str], None],
 ) -> Image:
-    """The image of a Dockerfile, tagged ``tag``; the engine's own cache decides what is made anew.
+    """The image of a Dockerfile, tagged ``tag`` in place of the one before; the engine's own cache decides what is made
+    anew.
 
     Raises HarnessError with the last lines of the build when it fails.
     """
     if not (context / dockerfile).is_file():
         raise HarnessError(f"{context / dockerfile}: there is no such Dockerfile")
+    replaced = find(client, tag)
     tell(f"building {tag}")
     patient = connect(_BUILD_PATIENCE)
     try:
@@ -85,6 +88,9 @@ def built(
         raise HarnessError(f"{context / dockerfile}: cannot be built:{said}")
     if (found := find(client, tag)) is None:
         raise HarnessError(f"{context / dockerfile}: was built and is not there")
+    if replaced is not None and replaced.id != found.id:
+        with contextlib.suppress(docker.errors.APIError):  # somebody may still use it
+            client.images.remove(replaced.id)
     return found
 
 
