@@ -79,7 +79,13 @@ def built(
     try:
         with asked(f"build {tag} from {context / dockerfile}"):
             steps = patient.api.build(
-                path=str(context), dockerfile=dockerfile, buildargs=dict(arguments), tag=tag, rm=True, decode=True
+                path=str(context),
+                dockerfile=dockerfile,
+                buildargs=dict(arguments),
+                tag=tag,
+                rm=True,
+                forcerm=True,
+                decode=True,
             )
             said = _followed(steps)
     finally:

@@ -99,12 +99,17 @@ def test_commits_that_give_the_same_image_are_refused(repository: Repository) ->
     assert "variants git:HEAD~1 and git:HEAD are identical: the same images and settings" in done.stdout + done.stderr
 
 
-def test_a_dockerfile_that_cannot_be_built_is_named_with_its_last_lines(repository: Repository) -> None:
+def test_a_dockerfile_that_cannot_be_built_is_named_with_its_last_lines(
+    repository: Repository, docker_engine: Any
+) -> None:
+    there = {container.id for container in docker_engine.containers.list(all=True)}
     repository.put("Dockerfile", DOCKERFILE + 'RUN ["python3", "-c", "raise SystemExit(\'no compiler here\')"]\n')
     done = harness(repository.folder, "run", "--stack", "docker", "--before", "git:fast", "--after", "after")
     assert done.returncode == 12, done.stdout + done.stderr
     assert "Dockerfile: cannot be built:" in done.stdout + done.stderr
     assert "no compiler here" in done.stdout + done.stderr
+    failed = [c for c in docker_engine.containers.list(all=True) if c.id not in there and "no compiler" in str(c.attrs)]
+    assert failed == []  # a step that fails leaves its container unless it is told not to
 
 
 @pytest.fixture
