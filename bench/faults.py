@@ -25,6 +25,7 @@ def main() -> None:
         told = outcome.message.split("    =")[0].split("; its last lines")[0].replace("|", "\\|")[:140]
         seconds = f"{outcome.seconds:.1f}" + (" after the fault" if fault.midway else "")
         left = ", ".join(outcome.left) or "nothing"
+        left += f" ({len(outcome.swept)} things removed by the next start)" if outcome.swept else ""
         print(f"| {fault.name} | {seconds} | {told} | {outcome.code} | {outcome.values} | {left} |", flush=True)
 
 

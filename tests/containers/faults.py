@@ -95,6 +95,8 @@ class Outcome:
     """Finished samples in the run files."""
     left: tuple[str, ...]
     """Containers, networks and volumes of the session after the end."""
+    swept: tuple[str, ...] = ()
+    """What the next start of a session found and removed, when there was no engine to do it before."""
 
 
 def _kill(number: str) -> Callable[[Run], None]:
@@ -176,10 +178,11 @@ def provoke(fault: Fault, image: str) -> Outcome:
             finally:
                 process.kill()
         seconds, message = lines.said(fault.message, moment)
+        at_once, later = left(client, process.pid), ()
         if fault.engine is not None:  # nobody could clean up without an engine: the next start does
             sweep_dead(client)
-        remaining = left(client, process.pid)
-        return Outcome(seconds, message, code, _values(folder), remaining)
+            at_once, later = left(client, process.pid), at_once
+        return Outcome(seconds, message, code, _values(folder), at_once, later)
 
 
 def _act(fault: Fault, run: Run, now: Path) -> float | None:

@@ -12,5 +12,6 @@ def test_a_fault_is_named_and_leaves_nothing(fault: Fault, images: dict[str, str
     assert outcome.seconds == outcome.seconds, outcome.message  # NaN: the message did not come
     assert outcome.code == fault.code, outcome.message
     assert outcome.left == ()
+    assert bool(outcome.swept) == (fault.engine is not None), "without an engine it stays until the next start"
     if fault.midway:
         assert outcome.values >= 2, "what was measured before the fault is kept"
