@@ -44,6 +44,11 @@ def is_local(client: "docker.DockerClient") -> bool:
     return str(client.api.base_url) == "http+docker://localhost"
 
 
+def socket_of(client: "docker.DockerClient") -> str:
+    """The address of a local engine."""
+    return f"unix://{client.api.get_adapter(client.api.base_url).socket_path}"
+
+
 class EngineLost(HarnessError):
     """The engine did not answer at all: asking it more takes time and brings nothing."""
 

@@ -22,6 +22,10 @@ def made(project: Project, origin: str, folder: Path, session: EngineSession) ->
     return DockerStack(project, "after", variant, folder=folder, secret="correct horse", session=session, mark={})
 
 
+def of_backend(session: EngineSession) -> dict[str, list[str]]:
+    return {"label": ["before-after.service=after/backend", f"before-after.session={session.token}"]}
+
+
 @pytest.fixture
 def session() -> Iterator[EngineSession]:
     with EngineSession.opened() as opened:
@@ -64,9 +68,9 @@ def test_the_reference_system_in_containers(stack: DockerStack) -> None:
 
 def test_limits_and_privileges_are_as_configured(stack: DockerStack, session: EngineSession) -> None:
     stack.restart()
-    (backend,) = session.client.containers.list(filters={"label": "before-after.service=after/backend"})
+    (backend,) = session.client.containers.list(filters=of_backend(session))
     host = backend.attrs["HostConfig"]
-    assert host["Memory"] == 2**30
+    assert host["Memory"] == host["MemorySwap"] == 2**30  # no swap beside it
     assert host["PidsLimit"] == 1024
     assert host["CapDrop"] == ["ALL"]
     assert host["SecurityOpt"] == ["no-new-privileges"]
@@ -84,7 +88,7 @@ def test_every_restart_is_another_container_and_the_network_is_the_stacks_own(
     seen = set()
     for _ in range(2):
         stack.restart()
-        seen |= {c.id for c in session.client.containers.list(filters={"label": "before-after.service=after/backend"})}
+        seen |= {c.id for c in session.client.containers.list(filters=of_backend(session))}
     assert len(seen) == 2
     stack.close()
     label = {"label": f"before-after.session={session.token}"}
