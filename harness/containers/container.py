@@ -36,6 +36,8 @@ _LOCAL = "127.0.0.1"
 _LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
 """What the engine keeps of a container's output: bounded."""
 _SIGKILL = 137
+_DEATH_SECONDS = 1.0
+"""How long after a process that ran out of memory the end of its container may be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,8 @@ class ServiceContainer:
     ) -> None:
         """Create and start it; a HarnessError says why that fails.
 
-        ``created`` and ``started`` are monotonic times in seconds: just before it was asked for, and when the engine
-        says that its process ran. ``engine`` is what testcontainers needs to reach it. ``on_trouble`` is called, from
-        another thread, when it dies or is paused.
+        ``created`` is the monotonic time in seconds just before it was asked for. ``engine`` is what testcontainers
+        needs to reach it. ``on_trouble`` is called, from another thread, when it dies, is paused or runs out of memory.
         """
         self.name, self._what, self._events = what.name, what, events
         self._log, self._on_trouble = log, on_trouble
@@ -152,7 +153,6 @@ class ServiceContainer:
         self.moments = {name: at for name, at in moments.items() if at >= self.created}  # a restart creates nothing
         if self.here and (process := process_start(pid)) is not None:
             self.moments["process"] = process
-        self.started = self.moments.get("started", time.monotonic())
         settings = attributes["NetworkSettings"]
         network: Mapping[str, Any] = next(iter(settings["Networks"].values()), {})
         self.address, self.gateway = str(network.get("IPAddress") or ""), str(network.get("Gateway") or "")
@@ -170,7 +170,12 @@ class ServiceContainer:
         """Raise a HarnessError that names the cause and the last log lines if it cannot be measured any more."""
         if self._events.engine_gone:
             raise HarnessError(f"{self.name}: the Docker engine has gone away")
-        cause = self._cause(self._events.fate(self.id))
+        fate = self._events.fate(self.id)
+        if fate.out_of_memory:  # mostly of its main process, whose end is told next
+            until = time.monotonic() + _DEATH_SECONDS
+            while not fate.died and time.monotonic() < until:
+                time.sleep(0.02)
+        cause = self._cause(fate)
         if cause:
             self._reader.join(1.0)
             after = time.monotonic() - self.created
@@ -183,7 +188,9 @@ class ServiceContainer:
         if fate.removed:
             return "has vanished: somebody removed its container"
         if fate.paused:
-            return "hangs: somebody paused its container"
+            return "was paused by somebody"
+        if fate.out_of_memory:
+            return f"ran out of memory in one of its processes (limit {self._what.memory})"
         return "was restarted by somebody" if fate.starts > 1 else ""
 
     def _end(self, fate: Fate) -> str:

@@ -43,10 +43,9 @@ class EngineSession:
                 )
             token = secrets.token_hex(16)
             swept = tuple(sweep_dead(client))
-            events = Events(connect(), f"{SESSION}={token}")
-            with asked("its events"):
-                events.open()
-            with contextlib.closing(events):
+            with contextlib.closing(Events(connect(), f"{SESSION}={token}")) as events:
+                with asked("its events"):
+                    events.open()
                 session = cls(client, engine_of(client), token, labels(token), swept, events)
                 try:
                     yield session
