@@ -14,6 +14,7 @@ import docker.errors
 
 from harness.containers.engine import asked, connect, plain
 from harness.errors import HarnessError
+from harness.output import quoted
 
 SILENCE = 900.0
 """Seconds that a pull or a build may say nothing."""
@@ -94,7 +95,7 @@ def built(
     made, lines = "", list[str]()
     for step in _steps(f"build {context / dockerfile}", build):
         if "error" in step:
-            said = "".join(f"\n    {plain(line)}" for line in [*lines[-_SHOWN_LINES:], str(step["error"])])
+            said = "".join(f"\n    {quoted(line)}" for line in [*lines[-_SHOWN_LINES:], str(step["error"])])
             raise HarnessError(f"{context / dockerfile}: cannot be built:{said}")
         lines += str(step.get("stream", "")).splitlines()
         made = (step.get("aux") or {}).get("ID", made)

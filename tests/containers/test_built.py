@@ -252,10 +252,13 @@ def test_a_build_has_bounds(context: Path, engine: Any, monkeypatch: pytest.Monk
 
 
 def test_what_a_build_prints_is_made_harmless(context: Path, engine: Any) -> None:
-    answer = _stream({"stream": "\x1b[2J::error::x\n"}, {"stream": "password=hunter2"}, {"error": "failed\x07"})
+    answer = _stream(
+        {"stream": "\x1b[2J::error::x\n"}, {"stream": "::warning::y\npassword=hunter2"}, {"error": "failed\x07"}
+    )
     with closing(engine(answer)), pytest.raises(HarnessError) as caught:
         make(context, "x:y")
     text = str(caught.value)
     assert text.replace("\n", "").isprintable()
     assert "hunter2" not in text
     assert "\\x1b[2J::error::x" in text
+    assert "\n    \\::warning::y" in text
