@@ -106,7 +106,7 @@ FAULTS = (
           {"image": "no/such:image"}),
     Fault("bad digest", r"image .*@sha256:0000.* is not here and cannot be pulled",
           {"image": "before-after/base@sha256:" + "0" * 64}),
-    Fault("no such program", r"backend: .*no-such-program.*not found", {"command": ["no-such-program"]}),
+    Fault("no such program", r"backend.*no-such-program.*(not found|No such file)", {"command": ["no-such-program"]}),
     Fault("no such user", r"backend: .*nobody-like-this", {"user": "nobody-like-this"}),
     Fault("no such core", r"backend: .*[Cc][Pp][Uu]", {"cpuset": "4000"}),
     Fault("too little memory for anything", r"backend: .*[Mm]emory", {"memory": "1k"}),

@@ -1,10 +1,14 @@
 """What happens to one container that runs: what it is taken for, and what is known of it."""
 
+import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,6 +101,35 @@ def test_an_engine_that_does_not_tell_a_start_has_none(service: Starting, monkey
     monkeypatch.setattr(container, "nanoseconds", lambda _: None)
     running, _ = service(SLEEPS)
     assert running.moments.keys() == {"process"}
+
+
+def test_a_users_proxy_is_none_of_a_services(
+    service: Starting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxies = {"default": {"httpProxy": "http://proxy.invalid:1", "noProxy": "x"}}
+    (tmp_path / "config.json").write_text(json.dumps({"proxies": proxies}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    running, _ = service(SLEEPS)
+    assert "proxy.invalid" not in str(running._wrapped.attrs["Config"]["Env"])
+
+
+def test_settings_of_testcontainers_for_other_projects_do_not_count(docker_engine: Any, tmp_path: Path) -> None:
+    (tmp_path / ".testcontainers.properties").write_text("tc.host=tcp://127.0.0.1:1\n")
+    code = (
+        "from harness.containers.session import EngineSession\n"
+        "with EngineSession.opened() as session, session.network() as network:\n"
+        "    print(session.client.networks.get(network.id).name == network.name)\n"
+    )
+    surroundings = {"HOME": str(tmp_path), "DOCKER_HOST": f"unix://{docker_engine.api._custom_adapter.socket_path}"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | surroundings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "True\n", done.stderr
 
 
 def test_a_number_may_be_anybodys(tmp_path: Path) -> None:

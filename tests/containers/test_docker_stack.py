@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,19 @@ def test_a_service_without_a_container_is_refused(tmp_path: Path, session: Engin
     with pytest.raises(HarnessError, match=r"services.backend: has no container, so it cannot run in Docker") as error:
         made(load(tmp_path / "harness.toml"), "before", tmp_path, session)
     assert error.value.code == ExitCode.USAGE
+
+
+def test_a_container_is_asked_at_its_own_address_unless_the_engine_has_networks_of_its_own(stack: DockerStack) -> None:
+    stack.restart()
+    process = stack.service("backend").process
+    port = stack.service("backend").port
+    assert stack._reached(process, port) == (process.address, port)
+    process.gateway = "203.0.113.1"  # nobody's: for documentation
+    assert stack._reached(process, port) == ("127.0.0.1", process.published)
+    process.gateway = process._wrapped.attrs["NetworkSettings"]["Networks"].popitem()[1]["Gateway"]
+    assert stack._reached(process, port) == (process.address, port)
+    stack._session = replace(stack._session, engine=replace(stack._session.engine, rootless=True))
+    assert stack._reached(process, port) == ("127.0.0.1", process.published)
 
 
 def test_a_warm_start_is_the_same_container_again(stack: DockerStack, session: EngineSession) -> None:
