@@ -24,10 +24,10 @@ def parse(line: str) -> tuple[str, int] | None:
         return None
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     match record:
-        case {"mark": str(name), "monotonic_ns": int(at)}:
+        case {"mark": str(name), "monotonic_ns": int(at)} if not isinstance(at, bool) and 0 < at < 2**63:
             return name, at
         case _:
             return None

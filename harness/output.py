@@ -1,17 +1,30 @@
 """What a service prints while it runs: its marks, its last lines for messages, the rest in a log of bounded size."""
 
 import contextlib
+import re
 import threading
 from collections import deque
 from pathlib import Path
 
 from harness import marks
+from harness.masking import redact
 
 MAX_LOG = 16 * 2**20
-"""Bytes kept of one service's log."""
+"""Bytes kept of one service's log, over all its starts."""
 _TAIL_LINES = 20
 _MAX_LINE = 2**20
 """A longer line is cut in two."""
+_SHOWN = 300
+"""Characters that are shown of a line."""
+_COMMAND = re.compile(r"^(?=\s*::)|(?<=#)(?=#\w*\[)")
+"""Where CI systems would take a line for an order to them: ``::error``, ``##[error]``, ``##vso[task]``."""
+
+
+def quoted(line: str) -> str:
+    """A line that somebody else has printed, for messages: cut, without credentials, nothing in it takes effect."""
+    line = redact(line[: 2 * _SHOWN].rstrip().expandtabs(4))
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    return _COMMAND.sub(lambda _: "\\", line)[:_SHOWN]
 
 
 class Output:
@@ -21,6 +34,8 @@ class Output:
         """``log`` is appended to, as far as it can be written; what cannot be written is left out."""
         self._log = log
         self._room = MAX_LOG
+        with contextlib.suppress(OSError):
+            self._room -= log.stat().st_size
         self._begun = b""
         self._marks: dict[str, int] = {}
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -30,9 +45,10 @@ class Output:
     def feed(self, chunk: bytes) -> None:
         """Take in what was read, which may be part of a line or several."""
         if self._room > 0:
-            self._room -= len(chunk)
+            kept = chunk[: self._room]
+            self._room -= len(kept)
             with contextlib.suppress(OSError), self._log.open("ab", buffering=0) as file:
-                file.write(chunk)
+                file.write(kept)
         *lines, self._begun = (self._begun + chunk).split(b"\n")
         if len(self._begun) > _MAX_LINE:
             lines, self._begun = [*lines, self._begun], b""
@@ -52,7 +68,7 @@ class Output:
         mark = marks.parse(line)
         with self._changed:
             if mark is None:
-                self._tail.append(line)
+                self._tail.append(line[: 2 * _SHOWN])
             else:
                 self._marks.setdefault(*mark)
                 self._changed.notify_all()
@@ -71,6 +87,6 @@ class Output:
 
     @property
     def last_lines(self) -> str:
-        """The last lines that are no marks, each on a line of its own and cut; ``none`` when there are none."""
+        """The last lines that are no marks, each quoted on a line of its own; ``none`` when there are none."""
         with self._changed:
-            return "".join(f"\n    {line:.300}" for line in self._tail) or " none"
+            return "".join(f"\n    {quoted(line)}" for line in self._tail) or " none"

@@ -49,6 +49,14 @@ def control_group(pid: int, proc: Path = _PROC) -> ControlGroup:
     )
 
 
+def is_of(pid: int, container: str, proc: Path = _PROC) -> bool:
+    """Whether process ``pid`` of this machine is of the container with this id.
+
+    An engine in a machine of its own counts processes by itself: its number may be anybody's here, or nobody's.
+    """
+    return container in (_text(proc / str(pid) / "cgroup") or "")
+
+
 def _paths(pid: int, proc: Path) -> dict[str, str]:
     """Controller -> path below its mount point; the controller of version 2 is the empty string (cgroups(7))."""
     paths: dict[str, str] = {}

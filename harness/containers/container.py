@@ -11,24 +11,33 @@ from typing import Any
 
 import docker.errors
 import docker.types
+from docker.models.containers import Container
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
+from testcontainers.core.docker_client import DockerClient
+from testcontainers.core.labels import create_labels
 from testcontainers.core.network import Network
 
-from harness.containers.cgroup import ControlGroup, control_group
-from harness.containers.engine import ANSWER_SECONDS, asked
+from harness.containers.cgroup import ControlGroup, control_group, is_of
+from harness.containers.engine import asked
 from harness.containers.events import Events, Fate, Listener
 from harness.containers.times import monotonic, nanoseconds, process_start
 from harness.errors import HarnessError
 from harness.output import Output
 
 testcontainers_config.ryuk_disabled = True  # the watchdog and the labels do its work, without an image to pull
+# Whatever a user has set for other projects: the engine is the session's, images are known by id, nobody logs in.
+testcontainers_config.tc_properties = {}
+testcontainers_config.hub_image_name_prefix = ""
+testcontainers_config._docker_auth_config = None  # noqa: SLF001 - what is public warns of itself
 SERVICE = "before-after.service"
 """Label: stack and service, for people who look at the engine."""
 _LOCAL = "127.0.0.1"
 _LOG = {"Type": "json-file", "Config": {"max-size": "16m", "max-file": "2"}}
 """What the engine keeps of a container's output: bounded."""
 _SIGKILL = 137
+_DEATH_SECONDS = 1.0
+"""How long after a process that ran out of memory the end of its container may be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,23 @@ class Specification:
     init: bool
 
 
+class _Creating(DockerClient):
+    """What testcontainers' containers ask, but for the pull of a missing image: that would fall into a measurement."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self.client = client
+
+    def create(self, image: str, *arguments: Any, labels: dict[str, str] | None = None, **options: Any) -> Container:
+        marked = create_labels(image, labels)
+        return self.client.containers.create(image, *arguments, labels=marked, use_config_proxy=False, **options)
+
+
+class _Container(DockerContainer):
+    def __init__(self, image: str, engine: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        super().__init__(image, docker_client_kw=dict(engine), env=dict(environment))
+        self._docker = _Creating(self._docker.client)
+
+
 class ServiceContainer:
     """A running container."""
 
@@ -66,18 +92,19 @@ class ServiceContainer:
         what: Specification,
         labels: Mapping[str, str],
         network: Network,
+        engine: Mapping[str, Any],
         events: Events,
         log: Path,
         on_trouble: Listener,
     ) -> None:
         """Create and start it; a HarnessError says why that fails.
 
-        ``created`` and ``started`` are monotonic times in seconds: just before it was asked for, and when the engine
-        says that its process ran. ``on_trouble`` is called, from another thread, when it dies or is paused.
+        ``created`` is the monotonic time in seconds just before it was asked for. ``engine`` is what testcontainers
+        needs to reach it. ``on_trouble`` is called, from another thread, when it dies, is paused or runs out of memory.
         """
         self.name, self._what, self._events = what.name, what, events
         self._log, self._on_trouble = log, on_trouble
-        self._container = _configured(what, labels, network)
+        self._container = _configured(what, labels, network, engine)
         self.created = time.monotonic()
         try:
             with events.minded(), asked(f"{what.name}: start a container of {what.reference}"):
@@ -119,16 +146,16 @@ class ServiceContainer:
         attributes = self._wrapped.attrs
         state: Mapping[str, Any] = attributes["State"]
         pid = int(state["Pid"])
-        self._group: ControlGroup = control_group(pid) if pid else ControlGroup(None, None)
+        self.here = bool(pid) and is_of(pid, self.id)
+        self._group: ControlGroup = control_group(pid) if self.here else ControlGroup(None, None)
         told = {"container": nanoseconds(attributes["Created"]), "started": nanoseconds(state["StartedAt"])}
         moments = {name: monotonic(at) for name, at in told.items() if at is not None}
         self.moments = {name: at for name, at in moments.items() if at >= self.created}  # a restart creates nothing
-        if pid and (process := process_start(pid)) is not None:
+        if self.here and (process := process_start(pid)) is not None:
             self.moments["process"] = process
-        self.started = self.moments.get("started", time.monotonic())
         settings = attributes["NetworkSettings"]
-        networks = settings["Networks"].values()
-        self.address = next((str(found["IPAddress"]) for found in networks if found["IPAddress"]), "")
+        network: Mapping[str, Any] = next(iter(settings["Networks"].values()), {})
+        self.address, self.gateway = str(network.get("IPAddress") or ""), str(network.get("Gateway") or "")
         bindings = settings["Ports"].get(f"{self._what.port}/tcp") or []
         self.published = next((int(found["HostPort"]) for found in bindings), None)
         self.image = str(attributes["Image"])
@@ -143,7 +170,12 @@ class ServiceContainer:
         """Raise a HarnessError that names the cause and the last log lines if it cannot be measured any more."""
         if self._events.engine_gone:
             raise HarnessError(f"{self.name}: the Docker engine has gone away")
-        cause = self._cause(self._events.fate(self.id))
+        fate = self._events.fate(self.id)
+        if fate.out_of_memory:  # mostly of its main process, whose end is told next
+            until = time.monotonic() + _DEATH_SECONDS
+            while not fate.died and time.monotonic() < until:
+                time.sleep(0.02)
+        cause = self._cause(fate)
         if cause:
             self._reader.join(1.0)
             after = time.monotonic() - self.created
@@ -156,7 +188,9 @@ class ServiceContainer:
         if fate.removed:
             return "has vanished: somebody removed its container"
         if fate.paused:
-            return "hangs: somebody paused its container"
+            return "was paused by somebody"
+        if fate.out_of_memory:
+            return f"ran out of memory in one of its processes (limit {self._what.memory})"
         return "was restarted by somebody" if fate.starts > 1 else ""
 
     def _end(self, fate: Fate) -> str:
@@ -196,12 +230,12 @@ class ServiceContainer:
         self._reader.join(2.0)
 
 
-def _configured(what: Specification, labels: Mapping[str, str], network: Network) -> DockerContainer:
+def _configured(
+    what: Specification, labels: Mapping[str, str], network: Network, engine: Mapping[str, Any]
+) -> DockerContainer:
     """Limits, no privileges, a port on 127.0.0.1 only."""
     with asked(f"{what.name}: reach the Docker engine"):
-        container = DockerContainer(
-            what.image, docker_client_kw={"timeout": ANSWER_SECONDS}, env=dict(what.environment)
-        )
+        container = _Container(what.image, engine, what.environment)
     container.with_network(network).with_network_aliases(what.name)
     if what.command is not None:
         container.with_command(list(what.command))
@@ -210,6 +244,7 @@ def _configured(what: Specification, labels: Mapping[str, str], network: Network
     return container.with_kwargs(
         labels={**labels, SERVICE: f"{what.stack}/{what.name}"},
         mem_limit=what.memory,
+        memswap_limit=what.memory,  # memory and swap together: otherwise the engine allows as much swap again
         pids_limit=what.pids,
         cpuset_cpus=what.cpuset,
         cap_drop=["ALL"],

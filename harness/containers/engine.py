@@ -44,6 +44,11 @@ def is_local(client: "docker.DockerClient") -> bool:
     return str(client.api.base_url) == "http+docker://localhost"
 
 
+def socket_of(client: "docker.DockerClient") -> str:
+    """The address of a local engine."""
+    return f"unix://{client.api.get_adapter(client.api.base_url).socket_path}"
+
+
 class EngineLost(HarnessError):
     """The engine did not answer at all: asking it more takes time and brings nothing."""
 
@@ -61,8 +66,17 @@ def asked(what: str) -> Iterator[None]:
     try:
         yield
     except (DockerException, HTTPError, OSError) as error:  # requests' errors are OSErrors
-        kind = HarnessError if getattr(error, "explanation", None) else EngineLost
-        raise kind(f"Docker: {what}: {reason(error)}") from None
+        raise (EngineLost if _lost(error) else HarnessError)(f"Docker: {what}: {reason(error)}") from None
+
+
+def _lost(error: BaseException) -> bool:
+    """Whether a call failed because nobody answered: neither an answer, however empty, nor a refusal of docker-py's."""
+    from docker.errors import APIError
+    from urllib3.exceptions import HTTPError
+
+    chain = list(_chain(error))  # requests' errors have urllib3's inside
+    answered = any(isinstance(cause, APIError) for cause in chain)
+    return not answered and any(isinstance(cause, HTTPError | ConnectionError | TimeoutError) for cause in chain)
 
 
 def reason(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """What happens to the containers of a session, told by the engine the moment it happens."""
 
 import contextlib
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from typing import Any
 
 import docker
 
-from harness.containers.engine import EngineLost
+from harness.containers.engine import ANSWER_SECONDS, EngineLost
 
 Listener = Callable[[], None]
 """Called, from the thread that follows the events, when a container cannot be measured any more."""
@@ -22,6 +23,7 @@ class Fate:
     """Nanoseconds since 1970: what happened before does not count."""
     starts: int = 0
     paused: bool = False
+    """Whether it was at some time: what waited meanwhile has waited."""
     died: bool = False
     removed: bool = False
     out_of_memory: bool = False
@@ -45,10 +47,15 @@ class Events:
     _closed: bool = False
 
     def open(self) -> None:
-        """Begin to follow."""
-        filters = {"type": "container", "label": self.label}
-        self._stream = self.client.events(decode=True, filters=filters)
-        threading.Thread(target=self._follow, name="events of the engine", daemon=True).start()
+        """Begin to follow; raises what docker-py raises, or EngineLost: docker-py itself would wait for ever."""
+        begun: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, args=(begun.put,), name="events of the engine", daemon=True).start()
+        try:
+            error = begun.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            raise EngineLost("Docker: its events: the engine does not answer") from None
+        if error is not None:
+            raise error
 
     def close(self) -> None:
         """Stop following."""
@@ -87,6 +94,15 @@ class Events:
         with self._lock:
             return self._fates.setdefault(container, Fate())
 
+    def _listen(self, begun: Callable[[Exception | None], None]) -> None:
+        try:
+            self._stream = self.client.events(decode=True, filters={"type": "container", "label": self.label})
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            begun(error)
+        else:
+            begun(None)
+            self._follow()
+
     def _follow(self) -> None:
         with contextlib.suppress(Exception):  # however the connection broke, it is gone; requests raise many kinds
             for event in self._stream:
@@ -118,11 +134,10 @@ def _change(fate: Fate, action: str, attributes: Any) -> bool:
             return fate.starts > 1
         case "oom":
             fate.out_of_memory = True
+            return True
         case "pause":
             fate.paused = True
             return True
-        case "unpause":
-            fate.paused = False
         case "die":
             fate.died = True
             code = str(attributes.get("exitCode", ""))

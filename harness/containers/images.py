@@ -1,7 +1,10 @@
 """Images: there, pulled, or built - always before anything is timed."""
 
-import contextlib
-from collections.abc import Callable, Mapping
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +12,14 @@ from typing import Any
 import docker
 import docker.errors
 
-from harness.containers.engine import asked, connect, reason
+from harness.containers.engine import asked, connect, plain
 from harness.errors import HarnessError
+from harness.output import quoted
 
-_BUILD_PATIENCE = 1800
-"""Seconds that a pull or a step of a build may be silent."""
+SILENCE = 900.0
+"""Seconds that a pull or a build may say nothing."""
+LONGEST = 3600.0
+"""Seconds that it may take in all."""
 _SHOWN_LINES = 12
 
 
@@ -45,66 +51,89 @@ def present(client: docker.DockerClient, reference: str, tell: Callable[[str], N
     if (found := find(client, reference)) is not None:
         return found
     tell(f"pulling {reference}")
-    patient = connect(_BUILD_PATIENCE)
+    advice = "build it (docs/containers.md), or measure with --stack local"
     try:
-        patient.images.pull(reference)
-    except (docker.errors.DockerException, OSError) as error:
-        message = f"the image {reference} is not here and cannot be pulled ({reason(error)})"
-        raise HarnessError(f"{message}; build it (docs/containers.md), or measure with --stack local") from None
-    finally:
-        patient.close()
+        _pull(reference)
+    except HarnessError as error:
+        why = str(error).removeprefix("Docker: pull: ")
+        raise HarnessError(f"the image {reference} is not here and cannot be pulled ({why}); {advice}") from None
     if (found := find(client, reference)) is None:
         raise HarnessError(f"the image {reference} was pulled and is not there")
     return found
 
 
+def _pull(reference: str) -> None:
+    for step in _steps("pull", lambda own: own.api.pull(reference, stream=True, decode=True)):
+        if "error" in step:
+            raise HarnessError(plain(str(step["error"])))
+
+
 def built(
-    client: docker.DockerClient,
-    context: Path,
-    dockerfile: str,
-    arguments: Mapping[str, str],
-    tag: str,
-    tell: Callable[[str], None],
+    context: Path, dockerfile: str, arguments: Mapping[str, str], tag: str, known: str, tell: Callable[[str], None]
 ) -> Image:
-    """The image of a Dockerfile, tagged ``tag`` in place of the one before; the engine's own cache decides what is made
+    """The image of a Dockerfile, tagged ``tag`` and known as ``known``; the engine's own cache decides what is made
     anew.
 
     Raises HarnessError with the last lines of the build when it fails.
     """
     if not (context / dockerfile).is_file():
         raise HarnessError(f"{context / dockerfile}: there is no such Dockerfile")
-    replaced = find(client, tag)
-    tell(f"building {tag}")
-    patient = connect(_BUILD_PATIENCE)
-    try:
-        with asked(f"build {tag} from {context / dockerfile}"):
-            steps = patient.api.build(
-                path=str(context),
-                dockerfile=dockerfile,
-                buildargs=dict(arguments),
-                tag=tag,
-                rm=True,
-                forcerm=True,
-                decode=True,
-            )
-            said = _followed(steps)
-    finally:
-        patient.close()
-    if said:
-        raise HarnessError(f"{context / dockerfile}: cannot be built:{said}")
-    if (found := find(client, tag)) is None:
-        raise HarnessError(f"{context / dockerfile}: was built and is not there")
-    if replaced is not None and replaced.id != found.id:
-        with contextlib.suppress(docker.errors.APIError):  # somebody may still use it
-            client.images.remove(replaced.id)
-    return found
+    tell(f"building {known}")
 
+    def build(own: docker.DockerClient) -> Any:
+        return own.api.build(
+            path=str(context),
+            dockerfile=dockerfile,
+            buildargs=dict(arguments),
+            tag=tag,
+            rm=True,
+            forcerm=True,
+            decode=True,
+            use_config_proxy=False,
+        )
 
-def _followed(steps: Any) -> str:
-    """Read a build to its end; the last lines when it failed, else nothing."""
-    lines: list[str] = []
-    for step in steps:
+    made, lines = "", list[str]()
+    for step in _steps(f"build {context / dockerfile}", build):
         if "error" in step:
-            return "".join(f"\n    {line:.300}" for line in [*lines[-_SHOWN_LINES:], str(step["error"])])
+            said = "".join(f"\n    {quoted(line)}" for line in [*lines[-_SHOWN_LINES:], str(step["error"])])
+            raise HarnessError(f"{context / dockerfile}: cannot be built:{said}")
         lines += str(step.get("stream", "")).splitlines()
-    return ""
+        made = (step.get("aux") or {}).get("ID", made)
+    if not made:
+        raise HarnessError(f"{context / dockerfile}: was built, and the engine does not say as what")
+    return Image(made, known, made)
+
+
+def _steps(what: str, ask: Callable[[docker.DockerClient], Iterable[Any]]) -> Iterator[Any]:
+    """What the engine tells of a pull or a build, to its end, in a thread: docker-py waits for ever in both.
+
+    Raises HarnessError when it fails, is silent for ``SILENCE`` or takes ``LONGEST``.
+    """
+    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(what, ask, told.put), name=what, daemon=True).start()
+    until = time.monotonic() + LONGEST
+    while True:
+        try:
+            step = told.get(timeout=max(0.0, min(SILENCE, until - time.monotonic())))
+        except queue.Empty:
+            late = (
+                f"is not done after {LONGEST:g} s" if time.monotonic() >= until else f"says nothing for {SILENCE:g} s"
+            )
+            raise HarnessError(f"Docker: {what}: the engine {late}") from None
+        if step is None:
+            return
+        if isinstance(step, Exception):
+            raise step
+        yield step
+
+
+def _listen(what: str, ask: Callable[[docker.DockerClient], Iterable[Any]], tell: Callable[[Any], None]) -> None:
+    """Tell every step, then None, or the error that ended it."""
+    try:
+        with asked(what), closing(connect()) as own:
+            for step in ask(own):
+                if isinstance(step, dict):
+                    tell(step)
+        tell(None)
+    except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+        tell(error)

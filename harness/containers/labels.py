@@ -18,6 +18,9 @@ SESSION = "before-after.session"
 """Label: the random token of one measuring session."""
 OWNER = "before-after.owner"
 """Label: the harness process, as `Owner` prints it."""
+IMAGES = "before-after.session"
+"""Repositories of images that live as long as a session: their tag says whose they are. A label would be part of the
+image: then the same files would give another one in every session."""
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _OWNER = re.compile(r"([0-9a-f-]{8,40})/([1-9][0-9]{0,9})/([0-9]{1,20})/([0-9]{1,20})")
@@ -75,6 +78,17 @@ def labels(session: str) -> dict[str, str]:
     if not is_session(session):
         raise ValueError(f"a session's token is 16 to 64 hexadecimal digits, not {session!r}")
     return {SESSION: session, OWNER: str(Owner.here())}
+
+
+def image_tag(name: str, session: str) -> str:
+    """The tag of an image that this process builds for ``session`` alone. Raises HarnessError without Linux's /proc."""
+    return f"{IMAGES}/{name}:{session}_{str(Owner.here()).replace('/', '_')}"
+
+
+def of_tag(tag: str) -> tuple[str, Owner | None]:
+    """The session and the owner of an image by its tag, without the repository; empty and None for what is no such."""
+    session, _, owner = tag.partition("_")
+    return (session, Owner.parse(owner.replace("_", "/"))) if is_session(session) else ("", None)
 
 
 def is_session(text: str) -> bool:

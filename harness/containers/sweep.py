@@ -17,13 +17,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from harness.containers.engine import asked, connect, is_local, plain
-from harness.containers.labels import OWNER, SESSION, Owner, is_session
+from harness.containers.labels import IMAGES, OWNER, SESSION, Owner, is_session, of_tag
 from harness.errors import ExitCode, HarnessError
 
 if TYPE_CHECKING:
     import docker
 
-Kind = Literal["container", "network", "volume"]
+Kind = Literal["container", "network", "volume", "image"]
 
 QUIET_SECONDS = 3.0
 """How long nothing may be found before a session whose harness died counts as removed."""
@@ -39,7 +39,7 @@ _NAME = 120
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A container, network or volume with our labels. Its name is the engine's word: escape it before showing it."""
+    """A container, network, volume or image of ours. Its name is the engine's word: escape it before showing it."""
 
     kind: Kind
     id: str
@@ -79,10 +79,13 @@ def ours(client: "docker.DockerClient", session: str | None = None) -> list[Left
         networks: Any = client.api.networks(filters=wanted)
     with asked("which volumes there are"):
         volumes: Any = client.api.volumes(filters=wanted)
+    with asked("which images there are"):
+        images: Any = client.api.images(filters={"reference": f"{IMAGES}/*"})
     found = [
         *_found("container", containers, "Id"),
         *_found("network", networks, "Id"),
         *_found("volume", volumes.get("Volumes") if isinstance(volumes, dict) else None, "Name"),
+        *_images(images),
     ]
     return [thing for thing in found if session is None or thing.session == session]
 
@@ -155,6 +158,7 @@ def _remove(client: "docker.DockerClient", thing: Leftover) -> None:
         "container": lambda: client.api.remove_container(thing.id, force=True, v=True),
         "network": lambda: client.api.remove_network(thing.id),
         "volume": lambda: client.api.remove_volume(thing.id),
+        "image": lambda: client.api.remove_image(thing.id),  # its tag; the image itself if it has no other
     }
     for left in reversed(range(_TRIES)):
         try:
@@ -185,6 +189,17 @@ def _found(kind: Kind, answer: object, key: str) -> Iterator[Leftover]:
             owner=Owner.parse(str(marks.get(OWNER, ""))),
             created=_created(entry.get("Created", entry.get("CreatedAt"))),
         )
+
+
+def _images(answer: object) -> Iterator[Leftover]:
+    """The tags of ours among the images that the engine listed."""
+    for entry in answer if isinstance(answer, list) else []:
+        tags = entry.get("RepoTags") if isinstance(entry, dict) else None
+        for tag in tags if isinstance(tags, list) else []:
+            name, _, mark = str(tag).rpartition(":")
+            if name.startswith(f"{IMAGES}/"):
+                session, owner = of_tag(mark)
+                yield Leftover("image", str(tag), name, session, owner, _created(entry.get("Created")))
 
 
 def _name(entry: dict[Any, Any], otherwise: str) -> str:

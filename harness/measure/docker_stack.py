@@ -11,7 +11,7 @@ from harness.configuration.load import Project
 from harness.configuration.placeholders import fill
 from harness.configuration.schema import Build, Container, Service
 from harness.containers.container import ServiceContainer, Specification
-from harness.containers.images import Image, built, find, present
+from harness.containers.images import Image, built, present
 from harness.containers.session import EngineSession
 from harness.errors import ExitCode, HarnessError
 from harness.measure.engine import engine
@@ -20,8 +20,6 @@ from harness.measure.stack import ServiceStack
 from harness.measure.variants import Configured
 from harness.model import Side
 
-_REACH = 0.5
-"""Seconds within which a container of this machine answers on its own address, if it can be reached there."""
 _PUBLISHED = "127.0.0.1"
 
 
@@ -61,17 +59,17 @@ class DockerStack(ServiceStack):
                 self._images[name] = self._built(name, container.build, tell)
 
     def _built(self, name: str, build: Build, tell: Callable[[str], None]) -> Image:
-        """Of a commit: the image that was built from the same files before, if the engine has it."""
+        """Built always, and mostly of the engine's cache, which knows whether the image below has changed. That of a
+        commit stays, the other is the session's."""
         taken = self._configured.taken.get(name)
         if taken is None:
-            context, tag = self._project.system_folder / build.context, f"before-after.build/{name}:{self._label}"
+            context, tag = self._project.system_folder / build.context, self._session.image_tag(f"{name}-{self._label}")
+            known = f"{name} of {self._label} from {build.context}"
         else:
             how = hashlib.sha256(json.dumps([build.dockerfile, build.arguments], sort_keys=True).encode()).hexdigest()
-            tag = f"before-after.build/{name}:{taken.tree[:20]}-{how[:12]}"
-            if (known := find(self._session.client, tag)) is not None:
-                return known
+            known = tag = f"before-after.build/{name}:{taken.tree[:20]}-{how[:12]}"
             context = self._configured.folders(self._project, self._exports, self._mark)[name]
-        return built(self._session.client, context, build.dockerfile, build.arguments, tag, tell)
+        return built(context, build.dockerfile, build.arguments, tag, known, tell)
 
     @property
     def images(self) -> Mapping[str, str]:
@@ -170,16 +168,12 @@ class DockerStack(ServiceStack):
 
     def _reached(self, process: ServiceContainer, port: int) -> tuple[str, int]:
         """The container's own address where that can be reached: what is published goes through a proxy of Docker's,
-        which accepts connections before the service does and takes time itself."""
-        if self._session.local and process.address:
-            try:
-                socket.create_connection((process.address, port), _REACH).close()
-            except ConnectionRefusedError:
-                return process.address, port  # it is there and does not listen yet
-            except OSError:
-                pass
-            else:
-                return process.address, port
+        which accepts connections before the service does and takes time itself.
+
+        The same for every start of a session, and without a connection: the container's process is this kernel's, and
+        the other end of its network is an address of this machine. A rootless engine has networks of its own."""
+        if process.here and not self._session.engine.rootless and process.address and _is_ours(process.gateway):
+            return process.address, port
         if process.published is None:
             process.check_alive()
             raise HarnessError(f"{process.name}: its container has no address and no published port")
@@ -189,6 +183,16 @@ class DockerStack(ServiceStack):
         running = self._running.get(name)
         if running is not None:
             running.interrupt()
+
+
+def _is_ours(address: str) -> bool:
+    """Whether this machine has that address."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((address or "0.0.0.0", 0))  # noqa: S104 - nobody listens
+        except OSError:
+            return False
+    return bool(address)
 
 
 def _limits(container: Container) -> str:

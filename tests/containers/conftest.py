@@ -20,7 +20,8 @@ from harness.containers.labels import Owner
 @pytest.fixture(scope="session")
 def empty_image(docker_engine: Any) -> Iterator[str]:
     """The id of an image with one file: for containers that run nothing of their own."""
-    dockerfile = io.BytesIO(b'FROM scratch\nLABEL before-after.tests=empty\nCMD ["nothing"]\n')
+    text = f'FROM scratch\nLABEL before-after.tests={uuid4().hex}\nCMD ["nothing"]\n'  # nobody else's, who removes it
+    dockerfile = io.BytesIO(text.encode())
     image, _ = docker_engine.images.build(fileobj=dockerfile, rm=True)
     yield image.id
     docker_engine.images.remove(image.id, force=True)

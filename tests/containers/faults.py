@@ -135,7 +135,7 @@ FAULTS = (
     Fault("stopped by somebody", r"backend exited with code 143", act=lambda run: run.backend().stop(timeout=1)),
     Fault("restarted by somebody", r"backend (was restarted by somebody|was killed|exited with code)",
           act=lambda run: run.backend().restart(timeout=0)),
-    Fault("paused by somebody", r"backend hangs: somebody paused its container", act=lambda run: run.backend().pause()),
+    Fault("paused by somebody", r"backend was paused by somebody", act=lambda run: run.backend().pause()),
     Fault("hangs", r"before: TimeoutError", asks="/hang"),
     Fault("cut off the network", r"before: (TimeoutError|OSError|ConnectionRefusedError)",
           act=lambda run: _cut_off(run)),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,10 @@ pytestmark = pytest.mark.usefixtures("docker_engine")
 def made(project: Project, origin: str, folder: Path, session: EngineSession) -> DockerStack:
     variant = configured(project, origin, "docker")
     return DockerStack(project, "after", variant, folder=folder, secret="correct horse", session=session, mark={})
+
+
+def of_backend(session: EngineSession) -> dict[str, list[str]]:
+    return {"label": ["before-after.service=after/backend", f"before-after.session={session.token}"]}
 
 
 @pytest.fixture
@@ -64,9 +69,9 @@ def test_the_reference_system_in_containers(stack: DockerStack) -> None:
 
 def test_limits_and_privileges_are_as_configured(stack: DockerStack, session: EngineSession) -> None:
     stack.restart()
-    (backend,) = session.client.containers.list(filters={"label": "before-after.service=after/backend"})
+    (backend,) = session.client.containers.list(filters=of_backend(session))
     host = backend.attrs["HostConfig"]
-    assert host["Memory"] == 2**30
+    assert host["Memory"] == host["MemorySwap"] == 2**30  # no swap beside it
     assert host["PidsLimit"] == 1024
     assert host["CapDrop"] == ["ALL"]
     assert host["SecurityOpt"] == ["no-new-privileges"]
@@ -84,7 +89,7 @@ def test_every_restart_is_another_container_and_the_network_is_the_stacks_own(
     seen = set()
     for _ in range(2):
         stack.restart()
-        seen |= {c.id for c in session.client.containers.list(filters={"label": "before-after.service=after/backend"})}
+        seen |= {c.id for c in session.client.containers.list(filters=of_backend(session))}
     assert len(seen) == 2
     stack.close()
     label = {"label": f"before-after.session={session.token}"}
@@ -113,6 +118,19 @@ def test_a_service_without_a_container_is_refused(tmp_path: Path, session: Engin
     with pytest.raises(HarnessError, match=r"services.backend: has no container, so it cannot run in Docker") as error:
         made(load(tmp_path / "harness.toml"), "before", tmp_path, session)
     assert error.value.code == ExitCode.USAGE
+
+
+def test_a_container_is_asked_at_its_own_address_unless_the_engine_has_networks_of_its_own(stack: DockerStack) -> None:
+    stack.restart()
+    process = stack.service("backend").process
+    port = stack.service("backend").port
+    assert stack._reached(process, port) == (process.address, port)
+    process.gateway = "203.0.113.1"  # nobody's: for documentation
+    assert stack._reached(process, port) == ("127.0.0.1", process.published)
+    process.gateway = process._wrapped.attrs["NetworkSettings"]["Networks"].popitem()[1]["Gateway"]
+    assert stack._reached(process, port) == (process.address, port)
+    stack._session = replace(stack._session, engine=replace(stack._session.engine, rootless=True))
+    assert stack._reached(process, port) == ("127.0.0.1", process.published)
 
 
 def test_a_warm_start_is_the_same_container_again(stack: DockerStack, session: EngineSession) -> None:

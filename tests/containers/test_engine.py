@@ -14,8 +14,9 @@ from typing import Any
 
 import docker
 import pytest
+import urllib3
 
-from harness.containers.engine import asked, connect, engine_of, images_here, is_local
+from harness.containers.engine import EngineLost, asked, connect, engine_of, images_here, is_local
 from harness.errors import ExitCode, HarnessError
 from tests.containers.daemons import answering, forwarding_tcp, full, refusing, silent
 
@@ -135,9 +136,26 @@ def test_an_engine_that_falls_silent_or_dies_later_is_named(monkeypatch: pytest.
 
 
 def _failed_list(client: Any) -> str:
-    with pytest.raises(HarnessError) as caught, asked("for all"):
+    with pytest.raises(EngineLost) as caught, asked("for all"):
         client.api.containers()
     return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (docker.errors.APIError("500", explanation=""), False),
+        (docker.errors.InvalidArgument("no such limit"), False),
+        (docker.errors.NullResource("image or container not provided"), False),
+        (PermissionError(13, "Permission denied", "Dockerfile"), False),
+        (urllib3.exceptions.ReadTimeoutError(None, "/", "read timed out"), True),
+        (ConnectionResetError(104, "Connection reset by peer"), True),
+    ],
+)
+def test_an_engine_is_lost_when_it_does_not_answer_and_not_when_it_refuses(error: Exception, *, lost: bool) -> None:
+    with pytest.raises(HarnessError) as caught, asked("for all"):
+        raise error
+    assert isinstance(caught.value, EngineLost) == lost
 
 
 def test_mistakes_of_our_own_are_not_taken_for_the_engine() -> None:

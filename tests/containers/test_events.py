@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from typing import Any
 
 import pytest
 
+from harness.containers import events as events_module
+from harness.containers.engine import EngineLost, connect
 from harness.containers.events import Events, Fate
+from tests.containers.engine_proxy import EngineProxy
 
 
 def events() -> Events:
@@ -22,9 +26,10 @@ def happened(action: str, at: int = 1, **attributes: str) -> dict[str, Any]:
     [
         (["create", "start"], Fate(starts=1), 0),
         (["start", "die"], Fate(starts=1, died=True, exit_code=137), 1),
-        (["start", "oom", "die"], Fate(starts=1, died=True, out_of_memory=True, exit_code=137), 1),
+        (["start", "oom"], Fate(starts=1, out_of_memory=True), 1),
+        (["start", "oom", "die"], Fate(starts=1, died=True, out_of_memory=True, exit_code=137), 2),
         (["start", "pause"], Fate(starts=1, paused=True), 1),
-        (["start", "pause", "unpause"], Fate(starts=1), 1),
+        (["start", "pause", "unpause"], Fate(starts=1, paused=True), 1),
         (["start", "start"], Fate(starts=2), 1),
         (["start", "destroy"], Fate(starts=1, removed=True), 1),
     ],
@@ -53,6 +58,17 @@ def test_what_we_do_ourselves_is_no_trouble() -> None:
     assert troubles == []
     seen._notice(happened("die", at=40))
     assert troubles == [2]
+
+
+@pytest.mark.usefixtures("docker_engine")
+def test_a_stream_that_does_not_begin_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_module, "ANSWER_SECONDS", 0.3)
+    with EngineProxy() as proxy:
+        monkeypatch.setenv("DOCKER_HOST", proxy.url)
+        with closing(Events(connect(), "before-after.session=00")) as following:
+            proxy.freeze()
+            with pytest.raises(EngineLost, match="its events: the engine does not answer"):
+                following.open()
 
 
 def test_nothing_of_docker_is_loaded_without_being_asked_for() -> None:

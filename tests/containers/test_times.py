@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.containers import times
 from harness.containers.times import monotonic, nanoseconds, process_start
 
 
@@ -37,6 +38,12 @@ def test_wall_time_and_monotonic_time_are_the_same_moment() -> None:
     before = time.monotonic()
     now = monotonic(time.time_ns())
     assert before - 1e-3 <= now <= time.monotonic() + 1e-3
+
+
+def test_a_reading_that_was_interrupted_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([(0, 10**9, 5_000_000), *[(10**8, 10**9 + 10**8, 10**8 + 2)] * 4])
+    monkeypatch.setattr(times, "_clocks", lambda: next(readings))
+    assert monotonic(10**9 + 10**8) == pytest.approx(0.1, abs=1e-8)
 
 
 def test_the_kernel_tells_when_a_process_was_made() -> None:

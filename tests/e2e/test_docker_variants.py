@@ -82,9 +82,11 @@ def test_two_commits_are_built_measured_and_recorded(repository: Repository, doc
         assert run.environment.stable["stack"] == "docker"
     built = tags(docker_engine) - known
     assert len(built) == 2
+    ids = {tag: docker_engine.images.get(tag).id for tag in built}
     again = harness(repository.folder, *arguments, "--rounds", "1", "--no-gate")
-    assert f"building {TAG}" not in again.stderr + again.stdout  # the same trees: the same images
-    assert tags(docker_engine) - known == built
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert tags(docker_engine) - known == built  # the same trees: the same images
+    assert {tag: docker_engine.images.get(tag).id for tag in built} == ids
     assert repository.git("status", "--porcelain") == ""
 
 
