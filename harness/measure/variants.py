@@ -136,6 +136,14 @@ def _taken(
     return taken
 
 
+def used_of(variant: Configured, kind: Kind) -> Mapping[str, Mapping[str, object]]:
+    """Service -> what a stack of this kind uses of its table; without the settings, and without how long it may take
+    to start and stop."""
+    unused: set[str] = {"container"} if kind == "local" else {"command", "directory"}
+    patience = {"settings", "ready_within", "stop_within"}
+    return {name: service.model_dump(exclude=unused | patience) for name, service in variant.services.items()}
+
+
 def refuse_identical(project: Project, before: Configured, after: Configured) -> None:
     """Raise HarnessError (13) when two variants of different names run the same: a comparison would say nothing."""
     if before.origin == after.origin or _runs(project, before) != _runs(project, after):
