@@ -24,6 +24,7 @@ from harness.judge.controls import without_controls
 from harness.judge.policy import Policy
 from harness.judge.stop import undecided
 from harness.judgement import Judgement, judge, to_terminal, verdict_line, write_reports
+from harness.masking import redact
 from harness.measure.rounds import Progress
 from harness.measure.scenario import Scenario
 from harness.measure.session import Measured, Request, measure
@@ -31,6 +32,7 @@ from harness.measure.slowdown import Slowdown
 from harness.model import PLACEBO, SPIKE_IN, Run, Trend
 from harness.progress import progress_line
 from harness.remember import WARNING, recall, remember
+from harness.report.escape import terminal
 from harness.selection import limits_of, selection, why_not_run
 
 QUIET_SECONDS = 30.0
@@ -103,7 +105,7 @@ class MeasuringSession:
             project = load(Path(option) if option else find(items[0].path.parent))
             project = with_images(project, config.getoption("--harness-image"))
         except HarnessError as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(_harmless(str(error))) from None
         planned = config.getoption("--harness-rounds")
         scenarios = {item.nodeid: _scenario(item, project, planned) for item in items}
         _refuse_same_names(scenarios)
@@ -196,7 +198,7 @@ class MeasuringSession:
         return found
 
     def _stop(self, error: HarnessError) -> NoReturn:
-        pytest.exit(str(error), returncode=int(error.code))
+        pytest.exit(_harmless(str(error)), returncode=int(error.code))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what fails and is no scenario. A hook: the plugin registers the session."""
@@ -291,6 +293,11 @@ def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:
         seen[scenario.id] = node
 
 
+def _harmless(message: str) -> str:
+    """``message``, which may quote what a service printed, for a terminal or a build log; its lines stay lines."""
+    return "\n".join(terminal(line) for line in redact(message).split("\n"))
+
+
 def _relative(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
@@ -311,12 +318,12 @@ class _ProgressPrinter:
         """Print where measuring stands, if it is time to."""
         if progress.failed:
             self.clear()
-            self._write(f"{progress.doing}\n")
+            self._write(f"{_harmless(progress.doing)}\n")
             return
         if not self._live and time.monotonic() - self._last < QUIET_SECONDS and self._last:
             return
         self._last = time.monotonic()
-        line = progress_line(progress)
+        line = terminal(redact(progress_line(progress)))
         if self._live:
             line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
         self._write(f"\r{line:{self._width}}" if self._live else f"\n{line}")
