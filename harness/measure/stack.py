@@ -117,6 +117,8 @@ class ServiceStack:
         running = self.service(name)
         if self._services[name].lifetime != "round":
             raise HarnessError(f"{name} lives a session: a scenario cannot restart it")
+        if self._elsewhere(name) is not None:
+            raise HarnessError(f"{name} runs already at {running.url}: a scenario cannot restart it")
         self._running[name] = again = self._again(name, running)
         return watch(again, self._services[name])
 

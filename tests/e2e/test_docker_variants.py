@@ -165,6 +165,28 @@ def test_a_variant_that_runs_already_is_asked_and_not_started(tiny: Path, elsewh
     assert len(next(s for s in before.samples if s.scenario == "speed/start").values) == 2
 
 
+def test_a_service_that_runs_already_is_not_restarted(tiny: Path, elsewhere: Elsewhere) -> None:
+    url = elsewhere()
+    runs_at(tiny, url)
+    scenario = tiny / "scenarios" / "speed" / "test_speed.py"
+    scenario.write_text(scenario.read_text("utf-8") + WARM, "utf-8")
+    done = harness(tiny, "run", "-k", "warm", "--after", "live", "--rounds", "2")
+    told = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == FAILED, told
+    assert f"backend runs already at {url}: a scenario cannot restart it" in told
+    before, after = runs(tiny)
+    assert len(before.samples) == 1
+    assert after.samples == ()
+
+
+WARM = """
+
+@pytest.mark.scenario
+def test_warm(turn: Turn) -> None:
+    turn.record(Metric("warm", "s"), turn.restart("backend").ready)
+"""
+
+
 @pytest.mark.parametrize("url", ["https://127.0.0.1:1", "http://user@host:1", "http://127.0.0.1", "ftp://x:1"])
 def test_an_address_that_is_none_is_refused(tiny: Path, url: str) -> None:
     runs_at(tiny, url)
