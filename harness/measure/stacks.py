@@ -97,9 +97,15 @@ def _in_docker(
     watchdog: Watchdog,
     tell: Callable[[str], None],
 ) -> Iterator[Stacks]:
-    from harness.containers import sweep
-    from harness.containers.session import EngineSession  # an extra: only who asks for Docker has to have it
-    from harness.measure.docker_stack import DockerStack
+    try:  # an extra: only who asks for Docker has to have it
+        from harness.containers import sweep
+        from harness.containers.session import EngineSession
+        from harness.measure.docker_stack import DockerStack
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("harness"):
+            raise
+        message = f"--stack docker needs libraries that are not installed ({error.name}): install the extra [docker]"
+        raise HarnessError(message) from None
 
     with EngineSession.opened() as session:
         watchdog.at_end(sweep.command(session.token))

@@ -121,6 +121,19 @@ def test_looks_are_a_plan(tmp_path: Path, looks: str, told: str) -> None:
     assert told in complaint(tmp_path, f"rounds.looks = {looks}\n{SOUND}")
 
 
+@pytest.mark.parametrize("url", ["http://h:0", "http://h:65536", "http://h:99999", "http://h:00000"])
+def test_an_address_has_a_port_that_can_be(tmp_path: Path, url: str) -> None:
+    told = complaint(tmp_path, f'{SOUND}[system.variants.live.backend]\nurl = "{url}"\n')
+    what = "value error, the port has to be from 1 to 65535"
+    assert told == f"harness.toml: system.variants.live.backend.url: {what}, found '{url}'"
+
+
+@pytest.mark.parametrize("url", ["http://h", "http://h?x:80", "http://h#x:80", "http://h :80", "http://u@h:80"])
+def test_an_address_is_host_and_port(tmp_path: Path, url: str) -> None:
+    told = complaint(tmp_path, f'{SOUND}[system.variants.live.backend]\nurl = "{url}"\n')
+    assert told.startswith("harness.toml: system.variants.live.backend.url: string should match pattern")
+
+
 def test_rounds_and_controls_have_defaults_that_can_be_changed(tmp_path: Path) -> None:
     configuration = load(written(tmp_path, SOUND)).configuration
     assert (configuration.rounds.looks, configuration.rounds.time_limit) == ((14, 20, 28), 600.0)

@@ -1,5 +1,6 @@
 """Variants from where users have them: two commits with a Dockerfile, in containers; a service that runs already."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -177,6 +178,36 @@ def test_a_service_that_runs_already_is_not_restarted(tiny: Path, elsewhere: Els
     before, after = runs(tiny)
     assert len(before.samples) == 1
     assert after.samples == ()
+
+
+def test_a_service_that_should_run_already_and_does_not(tiny: Path, elsewhere: Elsewhere) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else will
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        runs_at(tiny, url)
+        done = harness(tiny, "run", "--after", "live")
+    assert done.returncode == FAILED, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    told = f"after (live): backend should run already, but {url}/ready does not answer: [Errno 111] Connection refused"
+    assert told in done.stdout
+
+    url = elsewhere()
+    runs_at(tiny, url)
+    text = (tiny / "harness.toml").read_text("utf-8").replace('ready = "/ready"', 'ready = "/nothing"')
+    (tiny / "harness.toml").write_text(text, "utf-8")
+    done = harness(tiny, "run", "--after", "live")
+    assert done.returncode == FAILED, done.stdout + done.stderr
+    assert f"{url}/nothing answers 404, not 200" in done.stdout
+
+
+def test_docker_without_its_libraries_names_the_extra(tiny: Path) -> None:
+    (tiny / "conftest.py").write_text("import sys\nsys.modules.update(docker=None, testcontainers=None)\n")
+    done = harness(tiny, "run", "--stack", "docker")
+    told = done.stdout + done.stderr
+    assert done.returncode == FAILED, told
+    assert "needs libraries that are not installed (docker): install the extra [docker]" in told
+    assert "Traceback" not in told
+    assert "error" not in told.lower()
 
 
 WARM = """
