@@ -138,7 +138,15 @@ class Override(Table):
     image: str | None = None
     """In Docker: of this image, whatever ``container`` says."""
     url: Address | None = None
-    """It runs already, here: ``http://host:port``. The harness neither starts nor stops it; there is no start-up."""
+    """It runs already, here: ``http://host:port``. The harness neither starts nor stops it; there is no start-up, and
+    nothing else of it can be changed or is known."""
+
+    @model_validator(mode="after")
+    def _changes_nothing_elsewhere(self) -> Self:
+        changed = self.model_fields_set - {"url"}
+        if self.url is not None and changed:
+            raise ValueError(f"{' and '.join(sorted(changed))} cannot be given beside url: it runs already")
+        return self
 
 
 class Rounds(Table):

@@ -280,8 +280,12 @@ def _injected(slowdown: Slowdown | None) -> tuple[str, ...]:
 def _notes(project: Project, stacks: Stacks) -> tuple[str, ...]:
     """The system's notes with the settings filled in, said once when both variants agree; and the resolution."""
     notes: list[str] = []
-    for variant in (stacks.sides[side].variant for side in SIDES):
+    for side in SIDES:
+        variant = stacks.sides[side].variant
+        services = project.system.services
         values = {
+            f"{name}.{key}": "(not known)" for name in stacks.variants[side].urls for key in services[name].settings
+        } | {
             f"{service}.{name}": value
             for service, settings in variant.settings.items()
             for name, value in settings.items()

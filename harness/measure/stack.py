@@ -33,7 +33,8 @@ class Stack(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Mapping[str, str]]:
-        """Service -> environment variable -> value, secrets included; placeholders are not filled in."""
+        """Service -> environment variable -> value, secrets included; placeholders are not filled in. Nothing is known
+        of a service that runs already: it is left out."""
         ...
 
     def restart(self) -> Mapping[str, Startup]:
@@ -77,7 +78,8 @@ class ServiceStack:
         self._order = start_order(project.system, project.file)
         self._running: dict[str, RunningService] = {}
         self._values = {"secret": secret}
-        self.settings = {name: service.settings for name, service in self._services.items()}
+        ours = {name: service for name, service in self._services.items() if name not in configured.urls}
+        self.settings = {name: service.settings for name, service in ours.items()}
         masked = {name: mask(settings) for name, settings in self.settings.items()}
         self.variant = Variant(side, configured.origin, masked, configured.sources)
 
@@ -195,7 +197,7 @@ class ServiceStack:
     def _start_one(self, name: str, service: Service) -> Startup | None:
         """How it came up; None when it runs already."""
         if (elsewhere := self._elsewhere(name)) is not None:
-            self._running[name] = RunningService(name, *elsewhere, service.settings)
+            self._running[name] = RunningService(name, *elsewhere, {})
             return None
         running = self._running[name] = self._launched(name, service)
         return watch(running, service)

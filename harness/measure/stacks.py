@@ -78,7 +78,7 @@ def made(
             return LocalStack(project, side, variant, label=label, folder=data, secret=secret, watchdog=watchdog)
 
         sides, arms = _all(project, variants, local, controls=controls)
-        yield Stacks(kind, variants, sides, arms)
+        yield Stacks(kind, variants, sides, arms, notes=_no_controls(variants, controls=controls))
         return
     with _in_docker(
         project, variants, controls=controls, data=data, secret=secret, watchdog=watchdog, tell=tell
@@ -124,7 +124,8 @@ def _in_docker(
         _refuse_same_images(prepared["before"], prepared["after"])
         facts = {name: text for side in SIDES for name, text in prepared[side].facts.items()}
         images = {side: prepared[side].images for side in SIDES}
-        yield Stacks("docker", variants, sides, arms, facts, images, session.swept)
+        notes = (*session.swept, *_no_controls(variants, controls=controls))
+        yield Stacks("docker", variants, sides, arms, facts, images, notes)
 
 
 def _refuse_same_images(before: "DockerStack", after: "DockerStack") -> None:
@@ -139,6 +140,14 @@ def _all(
     project: Project, variants: Mapping[Side, Configured], make: Make, *, controls: bool
 ) -> tuple[Mapping[Side, ServiceStack], ControlArms | None]:
     sides = {side: make(side, variants[side], side) for side in SIDES}
-    work = workload(project.system, project.file) if controls else None
+    wanted = controls and not variants["before"].urls
+    work = workload(project.system, project.file) if wanted else None
     arms = None if work is None else ControlArms(make("after", variants["before"], "control"), work)
     return sides, arms
+
+
+def _no_controls(variants: Mapping[Side, Configured], *, controls: bool) -> tuple[str, ...]:
+    elsewhere = ", ".join(variants["before"].urls)
+    if not controls or not elsewhere:
+        return ()
+    return (f"No control arms: of before, {elsewhere} runs already, and a second before would be the same one.",)

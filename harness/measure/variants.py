@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from harness import git
 from harness.configuration.load import Project
-from harness.configuration.placeholders import fill
+from harness.configuration.placeholders import fill, named
 from harness.configuration.schema import Override, Service
 from harness.errors import ExitCode, HarnessError
 from harness.measure import source
@@ -86,8 +86,30 @@ def configured(project: Project, origin: str, kind: Kind = "local") -> Configure
     services = {name: _with(service, overrides.get(name)) for name, service in project.system.services.items()}
     refs = {name: override.ref for name, override in overrides.items() if override.ref is not None}
     urls = {name: override.url for name, override in overrides.items() if override.url is not None}
+    if kind == "docker":
+        _refuse_own_addresses(project, services, urls)
     places = _places(services, kind)
     return Configured(origin, services, _taken(project, places, refs), places, urls)
+
+
+def _refuse_own_addresses(project: Project, services: Mapping[str, Service], urls: Mapping[str, str]) -> None:
+    """Raise HarnessError (4) when a service in a container is told an address that means the container itself there."""
+    own = {name: url for name, url in urls.items() if _means_itself(url)}
+    for name, service in services.items():
+        command = (service.container.command or ()) if service.container is not None else ()
+        texts = (*service.settings.values(), *command)
+        asked = {placeholder.rpartition(".")[0] for text in texts for placeholder in named(text)}
+        for elsewhere in sorted(own.keys() & asked) if name not in urls else ():
+            message = (
+                f"{project.file}: services.{name}: asks {elsewhere} at {own[elsewhere]}, which no container reaches: "
+                "give an address of this machine that is no loopback address"
+            )
+            raise HarnessError(message, ExitCode.USAGE)
+
+
+def _means_itself(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "0.0.0.0"  # noqa: S104
 
 
 def _places(services: Mapping[str, Service], kind: Kind) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ import pytest
 
 from harness.configuration.find import find
 from harness.configuration.load import load, start_order, with_images
-from harness.configuration.placeholders import fill
+from harness.configuration.placeholders import fill, named
 from harness.errors import ExitCode, HarnessError
 
 SERVICE = '[system.services.backend]\ncommand = ["run"]\nready = "/ready"\n'
@@ -104,6 +104,7 @@ def test_placeholders() -> None:
     values = {"port": "1", "db.url": "http://h:2"}
     assert fill("{port} {db.url} {{port}}", values, "here") == "1 http://h:2 {port}"
     assert fill('{"json": 1}', values, "here") == '{"json": 1}'
+    assert named("{port} {db.url} {{host}} { x }") == {"port", "db.url"}
     with pytest.raises(HarnessError, match=r"here: unknown placeholder \{prt\}; allowed: db.url, port"):
         fill("{prt}", values, "here")
 
@@ -132,6 +133,13 @@ def test_an_address_has_a_port_that_can_be(tmp_path: Path, url: str) -> None:
 def test_an_address_is_host_and_port(tmp_path: Path, url: str) -> None:
     told = complaint(tmp_path, f'{SOUND}[system.variants.live.backend]\nurl = "{url}"\n')
     assert told.startswith("harness.toml: system.variants.live.backend.url: string should match pattern")
+
+
+@pytest.mark.parametrize("key", ["command = ['x']", "settings = {A = 1}", "image = 'x'", "ref = 'v1'"])
+def test_what_runs_already_cannot_be_changed(tmp_path: Path, key: str) -> None:
+    told = complaint(tmp_path, f'{SOUND}[system.variants.live.backend]\nurl = "http://h:1"\n{key}\n')
+    what = f"{key.partition(' ')[0]} cannot be given beside url: it runs already"
+    assert told == f"harness.toml: system.variants.live.backend: {what}"
 
 
 def test_rounds_and_controls_have_defaults_that_can_be_changed(tmp_path: Path) -> None:

@@ -226,6 +226,40 @@ def test_an_address_that_is_none_is_refused(tiny: Path, url: str) -> None:
     assert "system.variants.live.backend.url" in done.stdout + done.stderr
 
 
+def test_nothing_is_said_of_the_settings_of_what_runs_already(tiny: Path, elsewhere: Elsewhere) -> None:
+    url = elsewhere()
+    runs_at(tiny, url)
+    text = (tiny / "harness.toml").read_text("utf-8").replace("enabled = false", "enabled = true")
+    (tiny / "harness.toml").write_text(f'system.notes = ["Work: {{backend.WORK}} s."]\n{text}', "utf-8")
+    scenario = tiny / "scenarios" / "speed" / "test_speed.py"
+    scenario.write_text(scenario.read_text("utf-8") + ASKS, "utf-8")
+    arguments = ("-k", "work or asks", "--rounds", "2")
+    done = harness(tiny, "run", "--before", "live", *arguments)
+    told = " ".join((done.stdout + done.stderr).split())
+    assert f"backend runs already at {url}: nothing is known of its settings" in told
+    before, after = runs(tiny)
+    assert before.variant.settings == {}
+    assert after.variant.settings["backend"]["WORK"] == "0.02"
+    assert {sample.scenario for sample in before.samples} == {"speed/work"}  # no control arms
+    assert {"Work: (not known) s.", "Work: 0.02 s."} <= set(before.notes)
+    assert (
+        "No control arms: of before, backend runs already, and a second before would be the same one." in before.notes
+    )
+    report = (tiny / "reports" / "out" / "latest" / "report.md").read_text("utf-8")
+    assert "(not known)" in report
+    assert "(not set)" not in report
+
+    done = harness(tiny, "run", "--before", "before", "--after", "live", *arguments)
+    before, _ = runs(tiny)
+    assert {sample.scenario for sample in before.samples} > {"speed/work", "speed/asks"}, done.stdout
+
+
+ASKS = """
+
+@pytest.mark.scenario
+def test_asks(turn: Turn) -> None:
+    turn.record(LATENCY, float(turn.setting("backend", "WORK")))
+"""
 DIES_ONCE = """
 from pathlib import Path
 import pytest

@@ -206,3 +206,33 @@ def test_what_is_installed_in_place_is_named(tmp_path: Path, monkeypatch: pytest
     found = importlib.metadata.distributions(path=[str(tmp_path / "site")])
     monkeypatch.setattr("harness.measure.variants.distributions", lambda: found)
     assert list(installed_in_place(tmp_path / "re po")) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("url", "asks", "refused"),
+    [
+        ("http://127.0.0.1:1", "{backend.url}", True),
+        ("http://LOCALHOST:1", "{backend.host}", True),
+        ("http://127.8.0.1:1", "{backend.port}", True),
+        ("http://192.0.2.1:1", "{backend.url}", False),
+        ("http://127.0.0.1:1", "{{backend.url}}", False),
+        ("http://127.0.0.1:1", "{port}", False),
+    ],
+)
+def test_no_container_is_told_an_address_that_is_its_own(tiny: Path, url: str, asks: str, refused: object) -> None:
+    front = f"""
+[system.services.front]
+ready = "/"
+settings = {{ BACKEND = "{asks}" }}
+container = {{ image = "x:1", port = 80 }}
+"""
+    project = with_variants(tiny, f'.backend]\nurl = "{url}"', front)
+    if not refused:
+        assert configured(project, "after", "docker").urls == {"backend": url}
+        return
+    with pytest.raises(
+        HarnessError, match=r"services\.front: asks backend at .*, which no container reaches"
+    ) as caught:
+        configured(project, "after", "docker")
+    assert caught.value.code == ExitCode.USAGE
+    assert configured(project, "before", "docker").urls == {}
