@@ -29,6 +29,7 @@ from harness.measure.rounds import Progress
 from harness.measure.scenario import Scenario
 from harness.measure.session import Measured, Request, measure
 from harness.measure.slowdown import Slowdown
+from harness.measure.variants import Kind
 from harness.model import PLACEBO, SPIKE_IN, Run, Trend
 from harness.progress import progress_line
 from harness.remember import WARNING, recall, remember
@@ -103,7 +104,7 @@ class MeasuringSession:
         try:
             slowdown = None if injected is None else Slowdown.parse(injected)
             project = load(Path(option) if option else find(items[0].path.parent))
-            project = with_images(project, config.getoption("--harness-image"))
+            project = with_images(project, _images(config, project))
         except HarnessError as error:
             raise pytest.UsageError(_harmless(str(error))) from None
         planned = config.getoption("--harness-rounds")
@@ -144,7 +145,7 @@ class MeasuringSession:
             self._undecided,
             (planned,) if planned else self._project.configuration.rounds.looks,
             controls=self._project.configuration.controls.enabled and not option("--harness-no-controls"),
-            stack=option("--harness-stack") or self._project.configuration.stack,
+            stack=_stack(self._config, self._project),
             slowdown=self._slowdown,
             seed=option("--harness-seed"),
             resume=find_session(self._project.reports / "out", resume) if resume else None,
@@ -282,6 +283,19 @@ def _contained(function: Callable[..., object]) -> Callable[..., object]:
             raise AssertionError(str(failure)) from failure
 
     return contained
+
+
+def _stack(config: pytest.Config, project: Project) -> Kind:
+    stack: Kind = config.getoption("--harness-stack") or project.configuration.stack
+    return stack
+
+
+def _images(config: pytest.Config, project: Project) -> Sequence[str]:
+    images: Sequence[str] = config.getoption("--harness-image")
+    if images and _stack(config, project) != "docker":
+        message = f"--image {images[0]}: is for services in Docker; these run as local processes (see --stack)"
+        raise HarnessError(message, ExitCode.USAGE)
+    return images
 
 
 def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:

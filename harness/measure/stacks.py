@@ -71,7 +71,7 @@ def made(
     secret = secrets.token_urlsafe(18)
     known = {origin: configured(project, origin, kind) for origin in dict.fromkeys(origins.values())}
     variants = {side: known[origins[side]] for side in SIDES}
-    refuse_identical(project, variants["before"], variants["after"])
+    refuse_identical(project, variants["before"], variants["after"], kind)
     if kind == "local":
 
         def local(side: Side, variant: Configured, label: str) -> ServiceStack:

@@ -157,6 +157,9 @@ def test_other_images_for_a_run(tmp_path: Path) -> None:
     changed = with_images(project, ["backend=b:2"]).system.services["backend"].container
     assert changed is not None
     assert (changed.image, changed.port) == ("b:2", 80)
+    project = load(written(tmp_path, f'{text}[system.variants.packed.backend]\nimage = "c:3"\nsettings = {{A = 1}}\n'))
+    override = with_images(project, ["backend=b:2"]).system.variants["packed"]["backend"]
+    assert (override.image, override.settings) == (None, {"A": "1"})
     for mistake in ("backend", "backend=", "cache=c:3"):
         with pytest.raises(HarnessError, match=rf"--image {mistake}: .*these have one: backend") as caught:
             with_images(project, [mistake])

@@ -210,6 +210,16 @@ def test_docker_without_its_libraries_names_the_extra(tiny: Path) -> None:
     assert "error" not in told.lower()
 
 
+def test_an_image_for_local_processes_is_refused(tiny: Path) -> None:
+    text = (tiny / "harness.toml").read_text("utf-8")
+    with_container = text.replace('live = "/live"', 'live = "/live"\ncontainer = { image = "x:1", port = 80 }')
+    (tiny / "harness.toml").write_text(with_container, "utf-8")
+    done = harness(tiny, "run", "--image", "backend=y:2")
+    assert done.returncode == USAGE, done.stdout + done.stderr
+    told = "--image backend=y:2: is for services in Docker; these run as local processes"
+    assert told in done.stdout + done.stderr
+
+
 WARM = """
 
 @pytest.mark.scenario
