@@ -24,13 +24,16 @@ from harness.judge.controls import without_controls
 from harness.judge.policy import Policy
 from harness.judge.stop import undecided
 from harness.judgement import Judgement, judge, to_terminal, verdict_line, write_reports
+from harness.masking import redact
 from harness.measure.rounds import Progress
 from harness.measure.scenario import Scenario
 from harness.measure.session import Measured, Request, measure
 from harness.measure.slowdown import Slowdown
+from harness.measure.variants import Kind
 from harness.model import PLACEBO, SPIKE_IN, Run, Trend
 from harness.progress import progress_line
 from harness.remember import WARNING, recall, remember
+from harness.report.escape import terminal
 from harness.selection import limits_of, selection, why_not_run
 
 QUIET_SECONDS = 30.0
@@ -101,9 +104,9 @@ class MeasuringSession:
         try:
             slowdown = None if injected is None else Slowdown.parse(injected)
             project = load(Path(option) if option else find(items[0].path.parent))
-            project = with_images(project, config.getoption("--harness-image"))
+            project = with_images(project, _images(config, project))
         except HarnessError as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(_harmless(str(error))) from None
         planned = config.getoption("--harness-rounds")
         scenarios = {item.nodeid: _scenario(item, project, planned) for item in items}
         _refuse_same_names(scenarios)
@@ -142,7 +145,7 @@ class MeasuringSession:
             self._undecided,
             (planned,) if planned else self._project.configuration.rounds.looks,
             controls=self._project.configuration.controls.enabled and not option("--harness-no-controls"),
-            stack=option("--harness-stack") or self._project.configuration.stack,
+            stack=_stack(self._config, self._project),
             slowdown=self._slowdown,
             seed=option("--harness-seed"),
             resume=find_session(self._project.reports / "out", resume) if resume else None,
@@ -196,7 +199,7 @@ class MeasuringSession:
         return found
 
     def _stop(self, error: HarnessError) -> NoReturn:
-        pytest.exit(str(error), returncode=int(error.code))
+        pytest.exit(_harmless(str(error)), returncode=int(error.code))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take note of what fails and is no scenario. A hook: the plugin registers the session."""
@@ -282,6 +285,19 @@ def _contained(function: Callable[..., object]) -> Callable[..., object]:
     return contained
 
 
+def _stack(config: pytest.Config, project: Project) -> Kind:
+    stack: Kind = config.getoption("--harness-stack") or project.configuration.stack
+    return stack
+
+
+def _images(config: pytest.Config, project: Project) -> Sequence[str]:
+    images: Sequence[str] = config.getoption("--harness-image")
+    if images and _stack(config, project) != "docker":
+        message = f"--image {images[0]}: is for services in Docker; these run as local processes (see --stack)"
+        raise HarnessError(message, ExitCode.USAGE)
+    return images
+
+
 def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:
     """Two scenarios of one name would be measured as one."""
     seen = dict.fromkeys((PLACEBO, SPIKE_IN), "the harness's own control arm")
@@ -289,6 +305,11 @@ def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:
         if scenario.id in seen:
             raise pytest.UsageError(f"two scenarios are called {scenario.id}: {seen[scenario.id]} and {node}")
         seen[scenario.id] = node
+
+
+def _harmless(message: str) -> str:
+    """``message``, which may quote what a service printed, for a terminal or a build log; its lines stay lines."""
+    return "\n".join(terminal(line) for line in redact(message).split("\n"))
 
 
 def _relative(path: Path) -> Path:
@@ -311,12 +332,12 @@ class _ProgressPrinter:
         """Print where measuring stands, if it is time to."""
         if progress.failed:
             self.clear()
-            self._write(f"{progress.doing}\n")
+            self._write(f"{_harmless(progress.doing)}\n")
             return
         if not self._live and time.monotonic() - self._last < QUIET_SECONDS and self._last:
             return
         self._last = time.monotonic()
-        line = progress_line(progress)
+        line = terminal(redact(progress_line(progress)))
         if self._live:
             line = line[: shutil.get_terminal_size().columns - 1]  # a wrapped line could not be rewritten
         self._write(f"\r{line:{self._width}}" if self._live else f"\n{line}")

@@ -38,9 +38,9 @@ def docker_lines(images: Iterable[str], *, clean: bool) -> Iterator[Line]:
 
 def image_names(system: System) -> tuple[str, ...]:
     """The images that services and variants name, each once."""
-    tables = [*system.services.values(), *(table for variant in system.variants.values() for table in variant.values())]
-    names = (table.model_dump().get("image") for table in tables)
-    return tuple(dict.fromkeys(name for name in names if name))
+    of_services = [service.container.image for service in system.services.values() if service.container is not None]
+    of_variants = [table.image for variant in system.variants.values() for table in variant.values()]
+    return tuple(dict.fromkeys(name for name in [*of_services, *of_variants] if name))
 
 
 def describe(engine: Engine) -> str:

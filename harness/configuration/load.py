@@ -68,8 +68,10 @@ def load(file: Path) -> Project:
 
 
 def with_images(project: Project, images: Sequence[str]) -> Project:
-    """The project with other images for some services, each ``SERVICE=IMAGE``; a mistake is a HarnessError (4)."""
+    """The project with other images for some services, each ``SERVICE=IMAGE``, whatever service and variant say; a
+    mistake is a HarnessError (4)."""
     services = dict(project.system.services)
+    variants = {origin: dict(overrides) for origin, overrides in project.system.variants.items()}
     for text in images:
         name, _, image = text.partition("=")
         container = services[name].container if name in services else None
@@ -79,7 +81,10 @@ def with_images(project: Project, images: Sequence[str]) -> Project:
             raise HarnessError(message, ExitCode.USAGE)
         other = container.model_copy(update={"image": image, "build": None})
         services[name] = services[name].model_copy(update={"container": other})
-    return replace(project, system=project.system.model_copy(update={"services": services}))
+        for overrides in variants.values():
+            if name in overrides:
+                overrides[name] = overrides[name].model_copy(update={"image": None})
+    return replace(project, system=project.system.model_copy(update={"services": services, "variants": variants}))
 
 
 def _checked(model: type[_Model], table: dict[str, Any], file: Path) -> _Model:

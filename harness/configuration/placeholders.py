@@ -20,3 +20,8 @@ def fill(text: str, values: Mapping[str, str], where: str) -> str:
         return values[match[1]]
 
     return _PLACEHOLDER.sub(replacement, text)
+
+
+def named(text: str) -> frozenset[str]:
+    """The placeholders that ``text`` has."""
+    return frozenset(match[1] for match in _PLACEHOLDER.finditer(text) if match[1] is not None)

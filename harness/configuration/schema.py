@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 
 def _environment_text(value: object) -> object:
@@ -20,6 +20,15 @@ Settings = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Sett
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 HttpPath = Annotated[str, Field(pattern=r"^/")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def _possible_port(address: str) -> str:
+    if not 1 <= int(address.rpartition(":")[2]) <= 65535:
+        raise ValueError("the port has to be from 1 to 65535")
+    return address
+
+
+Address = Annotated[str, Field(pattern=r"^http://[A-Za-z0-9._-]+:[0-9]{1,5}$"), AfterValidator(_possible_port)]
 
 
 class Table(BaseModel):
@@ -128,8 +137,16 @@ class Override(Table):
     docs/variants.md."""
     image: str | None = None
     """In Docker: of this image, whatever ``container`` says."""
-    url: Annotated[str, Field(pattern=r"^http://[^/:@]+:[0-9]{1,5}$")] | None = None
-    """It runs already, here: ``http://host:port``. The harness neither starts nor stops it; there is no start-up."""
+    url: Address | None = None
+    """It runs already, here: ``http://host:port``. The harness neither starts nor stops it; there is no start-up, and
+    nothing else of it can be changed or is known."""
+
+    @model_validator(mode="after")
+    def _changes_nothing_elsewhere(self) -> Self:
+        changed = self.model_fields_set - {"url"}
+        if self.url is not None and changed:
+            raise ValueError(f"{' and '.join(sorted(changed))} cannot be given beside url: it runs already")
+        return self
 
 
 class Rounds(Table):

@@ -40,9 +40,9 @@ from harness.measure.slowdown import Slowdown
 from harness.measure.stacks import Stacks, made
 from harness.measure.startup import IN_DOCKER, RESOLUTION
 from harness.measure.unmatched import unmatched
-from harness.measure.variants import Kind, notes_of_sources
+from harness.measure.variants import Kind, notes_of_sources, used_of
 from harness.measure.watchdog import Watchdog
-from harness.model import INJECTED, SIDES, Failure, Run, Side, State, Variant
+from harness.model import INJECTED, SIDES, Failure, Run, Side, State
 from harness.patterns import escaped
 
 JOURNAL = "journal.jsonl"
@@ -210,7 +210,7 @@ def _end(journal: Journal, cut_short: BaseException | None) -> None:
 def _begin(request: Request, stacks: Stacks) -> _Beginning:
     variants = [stacks.sides[side].variant for side in SIDES]
     if request.resume is not None:
-        return _resumed(request.resume, _identity(request, variants))
+        return _resumed(request.resume, _identity(request, stacks))
     folder = new_session_folder(request.project.reports / "out")
     (folder / LOGS).mkdir()
     seed = secrets.randbelow(2**31) if request.seed is None else request.seed
@@ -228,7 +228,7 @@ def _begin(request: Request, stacks: Stacks) -> _Beginning:
         ),
         looks=request.looks,
         plan={scenario.id: scenario.rounds for scenario in request.scenarios},
-        identity=_identity(request, variants),
+        identity=_identity(request, stacks),
         skipped=request.skipped,
         selection=request.selection,
     )
@@ -244,7 +244,8 @@ def _resumed(folder: Path, identity: str) -> _Beginning:
     contents = read_journal(folder / JOURNAL)
     start = start_of(contents)
     if start.identity != identity:
-        message = f"{folder}: was measured with other variants, settings or scenarios; it cannot be resumed with these"
+        what = "variants, settings, commands, images, addresses or scenarios"
+        message = f"{folder}: was measured with other {what}; it cannot be resumed with these"
         raise HarnessError(message, ExitCode.INTEGRITY)
     if _last_state(contents) == "complete":
         raise HarnessError(f"{folder}: is complete, there is nothing to resume", ExitCode.USAGE)
@@ -261,13 +262,14 @@ def _last_state(contents: JournalContents) -> State | None:
     return ends[-1] if ends else None
 
 
-def _identity(request: Request, variants: Sequence[Variant]) -> str:
+def _identity(request: Request, stacks: Stacks) -> str:
     """What has to be the same for a session to be resumed, as a hash."""
     scenarios = [(s.id, s.looks, s.pairs, s.warmup) for s in request.scenarios]
-    sides = [asdict(variant) for variant in variants]
-    text = json.dumps(
-        [sides, request.stack, request.controls, *_injected(request.slowdown), sorted(scenarios)], sort_keys=True
-    )
+    sides = [asdict(stacks.sides[side].variant) for side in SIDES]
+    runs = [[used_of(variant, stacks.kind), variant.urls] for variant in stacks.variants.values()]
+    engine = [stacks.images, stacks.facts]
+    how = [request.stack, request.controls, *_injected(request.slowdown)]
+    text = json.dumps([sides, runs, engine, how, sorted(scenarios)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -278,8 +280,12 @@ def _injected(slowdown: Slowdown | None) -> tuple[str, ...]:
 def _notes(project: Project, stacks: Stacks) -> tuple[str, ...]:
     """The system's notes with the settings filled in, said once when both variants agree; and the resolution."""
     notes: list[str] = []
-    for variant in (stacks.sides[side].variant for side in SIDES):
+    for side in SIDES:
+        variant = stacks.sides[side].variant
+        services = project.system.services
         values = {
+            f"{name}.{key}": "(not known)" for name in stacks.variants[side].urls for key in services[name].settings
+        } | {
             f"{service}.{name}": value
             for service, settings in variant.settings.items()
             for name, value in settings.items()

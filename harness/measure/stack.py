@@ -1,5 +1,6 @@
 """The running services of one variant: in which order they start, what they are told, how long each lives."""
 
+import http.client
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,10 @@ from harness.measure.startup import Startup, watch
 from harness.measure.variants import Configured
 from harness.model import Side, Variant
 
+_PATIENCE = 5.0
+"""Seconds within which a service that runs already has to answer when a session opens."""
+_NO_ANSWER = (OSError, http.client.HTTPException)
+
 
 class Stack(Protocol):
     """What rounds need of a stack; the pipeline's own tests run on a simulated one."""
@@ -28,7 +33,8 @@ class Stack(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Mapping[str, str]]:
-        """Service -> environment variable -> value, secrets included; placeholders are not filled in."""
+        """Service -> environment variable -> value, secrets included; placeholders are not filled in. Nothing is known
+        of a service that runs already: it is left out."""
         ...
 
     def restart(self) -> Mapping[str, Startup]:
@@ -72,7 +78,8 @@ class ServiceStack:
         self._order = start_order(project.system, project.file)
         self._running: dict[str, RunningService] = {}
         self._values = {"secret": secret}
-        self.settings = {name: service.settings for name, service in self._services.items()}
+        ours = {name: service for name, service in self._services.items() if name not in configured.urls}
+        self.settings = {name: service.settings for name, service in ours.items()}
         masked = {name: mask(settings) for name, settings in self.settings.items()}
         self.variant = Variant(side, configured.origin, masked, configured.sources)
 
@@ -95,10 +102,11 @@ class ServiceStack:
         """Stop a running service and start it again where it was."""
 
     def open(self) -> None:
-        """Start the services that live a session."""
+        """Start the services that live a session. Raises HarnessError when one that runs already does not answer."""
         for name in self._services:
             host, port = self._elsewhere(name) or self._address(name)
             self._values |= {f"{name}.host": host, f"{name}.port": str(port), f"{name}.url": f"http://{host}:{port}"}
+            self._ask_elsewhere(name)
         self._start("session")
 
     def restart(self) -> Mapping[str, Startup]:
@@ -117,6 +125,8 @@ class ServiceStack:
         running = self.service(name)
         if self._services[name].lifetime != "round":
             raise HarnessError(f"{name} lives a session: a scenario cannot restart it")
+        if self._elsewhere(name) is not None:
+            raise HarnessError(f"{name} runs already at {running.url}: a scenario cannot restart it")
         self._running[name] = again = self._again(name, running)
         return watch(again, self._services[name])
 
@@ -134,7 +144,15 @@ class ServiceStack:
     def engines(self) -> Mapping[str, str]:
         """What each running service with a path ``engine`` answers there; a HarnessError when it answers no 200."""
         paths = {name: self._services[name].engine for name in self._running}
-        return {name: engine(self._running[name], path) for name, path in paths.items() if path is not None}
+        return {name: self._engine(name, path) for name, path in paths.items() if path is not None}
+
+    def _engine(self, name: str, path: str) -> str:
+        try:
+            return engine(self._running[name], path)
+        except _NO_ANSWER as error:
+            self._running[name].check_alive()
+            where = f"{self._running[name].url}{path}"
+            raise HarnessError(f"{name}: {where} does not answer: {_reason(error)}") from None
 
     def check_alive(self) -> None:
         """Raise a HarnessError naming the cause if a service has ended."""
@@ -147,7 +165,26 @@ class ServiceStack:
         if url is None:
             return None
         parts = urlsplit(url)
-        return str(parts.hostname), int(parts.port or 80)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return parts.hostname, parts.port
+
+    def _ask_elsewhere(self, name: str) -> None:
+        """Raise HarnessError when a service that runs already is not ready."""
+        elsewhere = self._elsewhere(name)
+        if elsewhere is None:
+            return
+        path = self._services[name].ready
+        with RunningService(name, *elsewhere, {}) as running:
+            try:
+                status = running.get(path, deadline=_PATIENCE).status
+            except _NO_ANSWER as error:
+                said = f"does not answer: {_reason(error)}"
+            else:
+                said = "" if status == http.client.OK else f"answers {status}, not 200"
+            if said:
+                side, origin = self.variant.name, self.variant.origin
+                raise HarnessError(f"{side} ({origin}): {name} should run already, but {running.url}{path} {said}")
 
     def _start(self, lifetime: str) -> dict[str, Startup]:
         startups = {}
@@ -160,7 +197,7 @@ class ServiceStack:
     def _start_one(self, name: str, service: Service) -> Startup | None:
         """How it came up; None when it runs already."""
         if (elsewhere := self._elsewhere(name)) is not None:
-            self._running[name] = RunningService(name, *elsewhere, service.settings)
+            self._running[name] = RunningService(name, *elsewhere, {})
             return None
         running = self._running[name] = self._launched(name, service)
         return watch(running, service)
@@ -175,3 +212,7 @@ class ServiceStack:
         running = self._running.pop(name, None)
         if running is not None:
             running.stop(self._services[name].stop_within)
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -71,14 +71,14 @@ def made(
     secret = secrets.token_urlsafe(18)
     known = {origin: configured(project, origin, kind) for origin in dict.fromkeys(origins.values())}
     variants = {side: known[origins[side]] for side in SIDES}
-    refuse_identical(project, variants["before"], variants["after"])
+    refuse_identical(project, variants["before"], variants["after"], kind)
     if kind == "local":
 
         def local(side: Side, variant: Configured, label: str) -> ServiceStack:
             return LocalStack(project, side, variant, label=label, folder=data, secret=secret, watchdog=watchdog)
 
         sides, arms = _all(project, variants, local, controls=controls)
-        yield Stacks(kind, variants, sides, arms)
+        yield Stacks(kind, variants, sides, arms, notes=_no_controls(variants, controls=controls))
         return
     with _in_docker(
         project, variants, controls=controls, data=data, secret=secret, watchdog=watchdog, tell=tell
@@ -97,9 +97,15 @@ def _in_docker(
     watchdog: Watchdog,
     tell: Callable[[str], None],
 ) -> Iterator[Stacks]:
-    from harness.containers import sweep
-    from harness.containers.session import EngineSession  # an extra: only who asks for Docker has to have it
-    from harness.measure.docker_stack import DockerStack
+    try:  # an extra: only who asks for Docker has to have it
+        from harness.containers import sweep
+        from harness.containers.session import EngineSession
+        from harness.measure.docker_stack import DockerStack
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.startswith("harness"):
+            raise
+        message = f"--stack docker needs libraries that are not installed ({error.name}): install the extra [docker]"
+        raise HarnessError(message) from None
 
     with EngineSession.opened() as session:
         watchdog.at_end(sweep.command(session.token))
@@ -118,7 +124,8 @@ def _in_docker(
         _refuse_same_images(prepared["before"], prepared["after"])
         facts = {name: text for side in SIDES for name, text in prepared[side].facts.items()}
         images = {side: prepared[side].images for side in SIDES}
-        yield Stacks("docker", variants, sides, arms, facts, images, session.swept)
+        notes = (*session.swept, *_no_controls(variants, controls=controls))
+        yield Stacks("docker", variants, sides, arms, facts, images, notes)
 
 
 def _refuse_same_images(before: "DockerStack", after: "DockerStack") -> None:
@@ -133,6 +140,14 @@ def _all(
     project: Project, variants: Mapping[Side, Configured], make: Make, *, controls: bool
 ) -> tuple[Mapping[Side, ServiceStack], ControlArms | None]:
     sides = {side: make(side, variants[side], side) for side in SIDES}
-    work = workload(project.system, project.file) if controls else None
+    wanted = controls and not variants["before"].urls
+    work = workload(project.system, project.file) if wanted else None
     arms = None if work is None else ControlArms(make("after", variants["before"], "control"), work)
     return sides, arms
+
+
+def _no_controls(variants: Mapping[Side, Configured], *, controls: bool) -> tuple[str, ...]:
+    elsewhere = ", ".join(variants["before"].urls)
+    if not controls or not elsewhere:
+        return ()
+    return (f"No control arms: of before, {elsewhere} runs already, and a second before would be the same one.",)

@@ -74,7 +74,11 @@ class Turn:
         return self.stack.service(name)
 
     def setting(self, service: str, name: str) -> str:
-        """What ``service`` was started with; KeyError when it has no such setting."""
+        """What ``service`` was started with. KeyError: it has no such setting; HarnessError: it runs elsewhere, or
+        there is no such service."""
+        if service not in self.stack.settings:
+            running = self.service(service)
+            raise HarnessError(f"{service} runs already at {running.url}: nothing is known of its settings")
         return self.stack.settings[service][name]
 
     def startup(self, service: str) -> Startup:

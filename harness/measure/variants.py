@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from harness import git
 from harness.configuration.load import Project
-from harness.configuration.placeholders import fill
+from harness.configuration.placeholders import fill, named
 from harness.configuration.schema import Override, Service
 from harness.errors import ExitCode, HarnessError
 from harness.measure import source
@@ -83,11 +83,45 @@ def configured(project: Project, origin: str, kind: Kind = "local") -> Configure
         there = ", ".join(sorted(project.system.variants))
         message = f"{project.file}: no variant {origin!r}; there are {there}, and {GIT}REF for a commit"
         raise HarnessError(message, ExitCode.USAGE)
+    _refuse_unused(project, origin, kind)
     services = {name: _with(service, overrides.get(name)) for name, service in project.system.services.items()}
     refs = {name: override.ref for name, override in overrides.items() if override.ref is not None}
     urls = {name: override.url for name, override in overrides.items() if override.url is not None}
+    if kind == "docker":
+        _refuse_own_addresses(project, services, urls)
     places = _places(services, kind)
     return Configured(origin, services, _taken(project, places, refs), places, urls)
+
+
+def _refuse_unused(project: Project, origin: str, kind: Kind) -> None:
+    """Raise HarnessError (4) when the variant changes what a stack of this kind does not use."""
+    key, instead = ("image", "a local process") if kind == "local" else ("command", "a container")
+    for name, override in project.system.variants[origin].items():
+        if getattr(override, key) is not None:
+            message = (
+                f"variants.{origin}.{name}.{key}: {instead} does not use it: --stack {kind} cannot run this variant"
+            )
+            raise HarnessError(f"{project.file}: {message}", ExitCode.USAGE)
+
+
+def _refuse_own_addresses(project: Project, services: Mapping[str, Service], urls: Mapping[str, str]) -> None:
+    """Raise HarnessError (4) when a service in a container is told an address that means the container itself there."""
+    own = {name: url for name, url in urls.items() if _means_itself(url)}
+    for name, service in services.items():
+        command = (service.container.command or ()) if service.container is not None else ()
+        texts = (*service.settings.values(), *command)
+        asked = {placeholder.rpartition(".")[0] for text in texts for placeholder in named(text)}
+        for elsewhere in sorted(own.keys() & asked) if name not in urls else ():
+            message = (
+                f"{project.file}: services.{name}: asks {elsewhere} at {own[elsewhere]}, which no container reaches: "
+                "give an address of this machine that is no loopback address"
+            )
+            raise HarnessError(message, ExitCode.USAGE)
+
+
+def _means_itself(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "0.0.0.0"  # noqa: S104
 
 
 def _places(services: Mapping[str, Service], kind: Kind) -> Mapping[str, str]:
@@ -136,33 +170,47 @@ def _taken(
     return taken
 
 
-def refuse_identical(project: Project, before: Configured, after: Configured) -> None:
+def used_of(variant: Configured, kind: Kind) -> Mapping[str, Mapping[str, object]]:
+    """Service -> what a stack of this kind uses of its table; without the settings, and without how long it may take
+    to start and stop."""
+    unused: set[str] = {"container"} if kind == "local" else {"command", "directory"}
+    patience = {"settings", "ready_within", "stop_within"}
+    return {name: service.model_dump(exclude=unused | patience) for name, service in variant.services.items()}
+
+
+def refuse_identical(project: Project, before: Configured, after: Configured, kind: Kind = "local") -> None:
     """Raise HarnessError (13) when two variants of different names run the same: a comparison would say nothing."""
-    if before.origin == after.origin or _runs(project, before) != _runs(project, after):
+    if before.origin == after.origin or _runs(project, before, kind) != _runs(project, after, kind):
         return
     trees = dict.fromkeys(f"tree {taken.commit.tree[:12]}" for taken in before.taken.values())
     where = " and ".join(trees) or "the working tree"
     message = (
-        f"variants {before.origin} and {after.origin} are identical: the same commands and settings of "
+        f"variants {before.origin} and {after.origin} are identical: the same "
+        f"{'commands' if kind == 'local' else 'images'} and settings of "
         f"{', '.join(before.services)}, all from {where}; for an A/A run give the same name twice"
     )
     raise HarnessError(message, ExitCode.BASELINE)
 
 
-def _runs(project: Project, variant: Configured) -> Mapping[str, object]:
-    """Service -> all that decides what it does. What differs from stack to stack is the same here."""
+def _runs(project: Project, variant: Configured, kind: Kind) -> Mapping[str, object]:
+    """Service -> all that decides what it does on a stack of this kind. What differs from one to the next of them is
+    the same here."""
     own = [*_OWN, *(f"{name}.{what}" for name in variant.services for what in ("host", "port", "url"))]
     values = {name: f"\0{name}\0" for name in own} | {"python": sys.executable}
+    used = used_of(variant, kind)
     found: dict[str, object] = {}
     for name, service in variant.services.items():
+        if name in variant.urls:
+            found[name] = variant.urls[name]
+            continue
         where = f"{project.file}: services.{name}"
-        filled = {
-            "command": [fill(word, values, f"{where}.command") for word in service.command],
-            "settings": {key: fill(text, values, f"{where}.settings.{key}") for key, text in service.settings.items()},
+        filled: dict[str, object] = {
+            "settings": {key: fill(text, values, f"{where}.settings.{key}") for key, text in service.settings.items()}
         }
+        if kind == "local":
+            filled["command"] = [fill(word, values, f"{where}.command") for word in service.command]
         taken = variant.taken.get(name)
-        from_ = None if taken is None else (taken.commit.tree, taken.path)
-        found[name] = (service.model_dump() | filled, from_, variant.urls.get(name))
+        found[name] = ({**used[name], **filled}, None if taken is None else (taken.commit.tree, taken.path))
     return found
 
 

@@ -205,11 +205,13 @@ def _settings(before: Run, after: Run) -> tuple[Difference, ...]:
     """The settings that differ. Values are compared as they are and shown masked, so a changed secret shows as such."""
     found = []
     for service in sorted({*before.variant.settings, *after.variant.settings}):
-        old, new = (run.variant.settings.get(service, {}) for run in (before, after))
-        old_shown, new_shown = mask(old), mask(new)
+        known = [run.variant.settings.get(service) for run in (before, after)]
+        absent = ["(not known)" if settings is None else "(not set)" for settings in known]
+        old, new = (settings or {} for settings in known)
+        shown = list(zip((mask(old), mask(new)), absent, strict=True))
         for name in sorted({*old, *new}):
             if old.get(name) != new.get(name):
-                texts = (shorten(shown.get(name, "(not set)")) for shown in (old_shown, new_shown))
+                texts = (shorten(settings.get(name, instead)) for settings, instead in shown)
                 found.append(Difference(shorten(service), shorten(name), *texts))
     return (*_sources(before, after), *found)
 

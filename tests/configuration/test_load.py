@@ -6,7 +6,7 @@ import pytest
 
 from harness.configuration.find import find
 from harness.configuration.load import load, start_order, with_images
-from harness.configuration.placeholders import fill
+from harness.configuration.placeholders import fill, named
 from harness.errors import ExitCode, HarnessError
 
 SERVICE = '[system.services.backend]\ncommand = ["run"]\nready = "/ready"\n'
@@ -104,6 +104,7 @@ def test_placeholders() -> None:
     values = {"port": "1", "db.url": "http://h:2"}
     assert fill("{port} {db.url} {{port}}", values, "here") == "1 http://h:2 {port}"
     assert fill('{"json": 1}', values, "here") == '{"json": 1}'
+    assert named("{port} {db.url} {{host}} { x }") == {"port", "db.url"}
     with pytest.raises(HarnessError, match=r"here: unknown placeholder \{prt\}; allowed: db.url, port"):
         fill("{prt}", values, "here")
 
@@ -121,6 +122,26 @@ def test_looks_are_a_plan(tmp_path: Path, looks: str, told: str) -> None:
     assert told in complaint(tmp_path, f"rounds.looks = {looks}\n{SOUND}")
 
 
+@pytest.mark.parametrize("url", ["http://h:0", "http://h:65536", "http://h:99999", "http://h:00000"])
+def test_an_address_has_a_port_that_can_be(tmp_path: Path, url: str) -> None:
+    told = complaint(tmp_path, f'{SOUND}[system.variants.live.backend]\nurl = "{url}"\n')
+    what = "value error, the port has to be from 1 to 65535"
+    assert told == f"harness.toml: system.variants.live.backend.url: {what}, found '{url}'"
+
+
+@pytest.mark.parametrize("url", ["http://h", "http://h?x:80", "http://h#x:80", "http://h :80", "http://u@h:80"])
+def test_an_address_is_host_and_port(tmp_path: Path, url: str) -> None:
+    told = complaint(tmp_path, f'{SOUND}[system.variants.live.backend]\nurl = "{url}"\n')
+    assert told.startswith("harness.toml: system.variants.live.backend.url: string should match pattern")
+
+
+@pytest.mark.parametrize("key", ["command = ['x']", "settings = {A = 1}", "image = 'x'", "ref = 'v1'"])
+def test_what_runs_already_cannot_be_changed(tmp_path: Path, key: str) -> None:
+    told = complaint(tmp_path, f'{SOUND}[system.variants.live.backend]\nurl = "http://h:1"\n{key}\n')
+    what = f"{key.partition(' ')[0]} cannot be given beside url: it runs already"
+    assert told == f"harness.toml: system.variants.live.backend: {what}"
+
+
 def test_rounds_and_controls_have_defaults_that_can_be_changed(tmp_path: Path) -> None:
     configuration = load(written(tmp_path, SOUND)).configuration
     assert (configuration.rounds.looks, configuration.rounds.time_limit) == ((14, 20, 28), 600.0)
@@ -136,6 +157,9 @@ def test_other_images_for_a_run(tmp_path: Path) -> None:
     changed = with_images(project, ["backend=b:2"]).system.services["backend"].container
     assert changed is not None
     assert (changed.image, changed.port) == ("b:2", 80)
+    project = load(written(tmp_path, f'{text}[system.variants.packed.backend]\nimage = "c:3"\nsettings = {{A = 1}}\n'))
+    override = with_images(project, ["backend=b:2"]).system.variants["packed"]["backend"]
+    assert (override.image, override.settings) == (None, {"A": "1"})
     for mistake in ("backend", "backend=", "cache=c:3"):
         with pytest.raises(HarnessError, match=rf"--image {mistake}: .*these have one: backend") as caught:
             with_images(project, [mistake])

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from harness.cli.doctor import command
 from harness.cli.doctor_docker import describe, docker_lines, image_names
-from harness.configuration.schema import Override, Service, System
+from harness.configuration.schema import Build, Container, Override, Service, System
 from harness.containers.engine import Engine, engine_of
 from harness.containers.labels import Owner
 from harness.errors import ExitCode
@@ -183,17 +183,12 @@ def test_images_of_the_configuration_are_here_or_missing(empty_image: str) -> No
 
 
 def test_images_are_found_in_services_and_variants() -> None:
-    class WithImage(Service):
-        image: str = ""
-
-    class OtherImage(Override):
-        image: str | None = None
-
     services = {
-        "store": WithImage(command=("x",), ready="/", image="store:1"),
-        "backend": WithImage(command=("x",), ready="/", image="backend:1"),
-        "local": WithImage(command=("x",), ready="/"),
+        "store": Service(container=Container(image="store:1", port=80), ready="/"),
+        "backend": Service(container=Container(image="backend:1", port=80), ready="/"),
+        "built": Service(container=Container(build=Build(), port=80), ready="/"),
+        "local": Service(command=("x",), ready="/"),
     }
-    variants = {"before": {"backend": OtherImage()}, "after": {"backend": OtherImage(image="backend:2")}}
-    system = System.model_construct(services=services, variants=variants)
+    variants = {"before": {"backend": Override()}, "after": {"backend": Override(image="backend:2")}}
+    system = System(services=services, variants=variants)
     assert image_names(system) == ("store:1", "backend:1", "backend:2")

@@ -1,8 +1,10 @@
 """Variants from where users have them: two commits with a Dockerfile, in containers; a service that runs already."""
 
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,13 @@ import pytest
 
 from harness.files.runfile import read_run
 from harness.model import Run
+from tests.containers.project import write_project
 from tests.e2e.conftest import TINY
 from tests.e2e.test_git_variants import harness
 from tests.e2e.test_run import verdicts
 from tests.repositories import Repository
 
-SLOWER, USAGE, IDENTICAL = 10, 4, 13
+SLOWER, USAGE, FAILED, IDENTICAL, OTHERWISE = 10, 4, 12, 13, 15
 CONFIGURATION = """
 [system.services.backend]
 live = "/live"
@@ -114,16 +117,23 @@ def test_a_dockerfile_that_cannot_be_built_is_named_with_its_last_lines(
     assert failed == []  # a step that fails leaves its container unless it is told not to
 
 
+Elsewhere = Callable[[], str]
+
+
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[str]:
-    """A service that somebody else runs: its address."""
-    command = [sys.executable, "-u", "-c", ELSEWHERE, str(TINY / "service.py")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-        try:
+def elsewhere(tmp_path: Path) -> Iterator[Elsewhere]:
+    """Starts services as somebody else does: the address of each."""
+    with ExitStack() as cleanup:
+
+        def start() -> str:
+            command = [sys.executable, "-u", "-c", ELSEWHERE, str(TINY / "service.py")]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+            cleanup.enter_context(process)
+            cleanup.callback(process.kill)
             assert process.stdout is not None
-            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        finally:
-            process.kill()
+            return f"http://127.0.0.1:{process.stdout.readline().strip()}"
+
+        yield start
 
 
 ELSEWHERE = """
@@ -139,23 +149,188 @@ runpy.run_path(sys.orig_argv[-1], run_name="__main__")
 """
 
 
-def test_a_variant_that_runs_already_is_asked_and_not_started(tiny: Path, elsewhere: str) -> None:
-    configuration = (tiny / "harness.toml").read_text("utf-8")
-    (tiny / "harness.toml").write_text(f'{configuration}\n[system.variants.live.backend]\nurl = "{elsewhere}"\n')
+def runs_at(tiny: Path, url: str, more: str = "") -> None:
+    """The tiny project has a variant `live` whose backend runs already."""
+    configuration = (TINY / "harness.toml").read_text("utf-8")
+    (tiny / "harness.toml").write_text(f'{configuration}\n[system.variants.live.backend]\nurl = "{url}"\n{more}')
+
+
+def test_a_variant_that_runs_already_is_asked_and_not_started(tiny: Path, elsewhere: Elsewhere) -> None:
+    url = elsewhere()
+    runs_at(tiny, url)
     done = harness(tiny, "run", "-k", "work or start", "--before", "before", "--after", "live", "--rounds", "2")
     told = " ".join((done.stdout + done.stderr).split())
     assert done.returncode != 0, told  # what cannot be measured is no pass
-    assert f"backend runs at {elsewhere} and is not started in a round: no start-up to measure" in told
+    assert f"backend runs at {url} and is not started in a round: no start-up to measure" in told
     before, after = runs(tiny)
     assert {s.scenario for s in after.samples} == {"speed/work"}
-    assert f"after: backend runs already at {elsewhere}; the harness does not start it." in " ".join(after.notes)
+    assert f"after: backend runs already at {url}; the harness does not start it." in " ".join(after.notes)
     assert len(next(s for s in before.samples if s.scenario == "speed/start").values) == 2
+
+
+def test_a_service_that_runs_already_is_not_restarted(tiny: Path, elsewhere: Elsewhere) -> None:
+    url = elsewhere()
+    runs_at(tiny, url)
+    scenario = tiny / "scenarios" / "speed" / "test_speed.py"
+    scenario.write_text(scenario.read_text("utf-8") + WARM, "utf-8")
+    done = harness(tiny, "run", "-k", "warm", "--after", "live", "--rounds", "2")
+    told = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == FAILED, told
+    assert f"backend runs already at {url}: a scenario cannot restart it" in told
+    before, after = runs(tiny)
+    assert len(before.samples) == 1
+    assert after.samples == ()
+
+
+def test_a_service_that_should_run_already_and_does_not(tiny: Path, elsewhere: Elsewhere) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else will
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        runs_at(tiny, url)
+        done = harness(tiny, "run", "--after", "live")
+    assert done.returncode == FAILED, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    told = f"after (live): backend should run already, but {url}/ready does not answer: [Errno 111] Connection refused"
+    assert told in done.stdout
+
+    url = elsewhere()
+    runs_at(tiny, url)
+    text = (tiny / "harness.toml").read_text("utf-8").replace('ready = "/ready"', 'ready = "/nothing"')
+    (tiny / "harness.toml").write_text(text, "utf-8")
+    done = harness(tiny, "run", "--after", "live")
+    assert done.returncode == FAILED, done.stdout + done.stderr
+    assert f"{url}/nothing answers 404, not 200" in done.stdout
+
+
+def test_docker_without_its_libraries_names_the_extra(tiny: Path) -> None:
+    (tiny / "conftest.py").write_text("import sys\nsys.modules.update(docker=None, testcontainers=None)\n")
+    done = harness(tiny, "run", "--stack", "docker")
+    told = done.stdout + done.stderr
+    assert done.returncode == FAILED, told
+    assert "needs libraries that are not installed (docker): install the extra [docker]" in told
+    assert "Traceback" not in told
+    assert "error" not in told.lower()
+
+
+def test_an_image_for_local_processes_is_refused(tiny: Path) -> None:
+    text = (tiny / "harness.toml").read_text("utf-8")
+    with_container = text.replace('live = "/live"', 'live = "/live"\ncontainer = { image = "x:1", port = 80 }')
+    (tiny / "harness.toml").write_text(with_container, "utf-8")
+    done = harness(tiny, "run", "--image", "backend=y:2")
+    assert done.returncode == USAGE, done.stdout + done.stderr
+    told = "--image backend=y:2: is for services in Docker; these run as local processes"
+    assert told in done.stdout + done.stderr
+
+
+WARM = """
+
+@pytest.mark.scenario
+def test_warm(turn: Turn) -> None:
+    turn.record(Metric("warm", "s"), turn.restart("backend").ready)
+"""
 
 
 @pytest.mark.parametrize("url", ["https://127.0.0.1:1", "http://user@host:1", "http://127.0.0.1", "ftp://x:1"])
 def test_an_address_that_is_none_is_refused(tiny: Path, url: str) -> None:
-    configuration = (tiny / "harness.toml").read_text("utf-8")
-    (tiny / "harness.toml").write_text(f'{configuration}\n[system.variants.live.backend]\nurl = "{url}"\n')
+    runs_at(tiny, url)
     done = harness(tiny, "run", "--after", "live")
     assert done.returncode == USAGE
     assert "system.variants.live.backend.url" in done.stdout + done.stderr
+
+
+def test_nothing_is_said_of_the_settings_of_what_runs_already(tiny: Path, elsewhere: Elsewhere) -> None:
+    url = elsewhere()
+    runs_at(tiny, url)
+    text = (tiny / "harness.toml").read_text("utf-8").replace("enabled = false", "enabled = true")
+    (tiny / "harness.toml").write_text(f'system.notes = ["Work: {{backend.WORK}} s."]\n{text}', "utf-8")
+    scenario = tiny / "scenarios" / "speed" / "test_speed.py"
+    scenario.write_text(scenario.read_text("utf-8") + ASKS, "utf-8")
+    arguments = ("-k", "work or asks", "--rounds", "2")
+    done = harness(tiny, "run", "--before", "live", *arguments)
+    told = " ".join((done.stdout + done.stderr).split())
+    assert f"backend runs already at {url}: nothing is known of its settings" in told
+    before, after = runs(tiny)
+    assert before.variant.settings == {}
+    assert after.variant.settings["backend"]["WORK"] == "0.02"
+    assert {sample.scenario for sample in before.samples} == {"speed/work"}  # no control arms
+    assert {"Work: (not known) s.", "Work: 0.02 s."} <= set(before.notes)
+    assert (
+        "No control arms: of before, backend runs already, and a second before would be the same one." in before.notes
+    )
+    report = (tiny / "reports" / "out" / "latest" / "report.md").read_text("utf-8")
+    assert "(not known)" in report
+    assert "(not set)" not in report
+
+    done = harness(tiny, "run", "--before", "before", "--after", "live", *arguments)
+    before, _ = runs(tiny)
+    assert {sample.scenario for sample in before.samples} > {"speed/work", "speed/asks"}, done.stdout
+
+
+ASKS = """
+
+@pytest.mark.scenario
+def test_asks(turn: Turn) -> None:
+    turn.record(LATENCY, float(turn.setting("backend", "WORK")))
+"""
+DIES_ONCE = """
+from pathlib import Path
+import pytest
+from harness.model import Metric
+
+@pytest.mark.scenario(rounds=3)
+def test_work(turn) -> None:
+    if turn.round == 1 and turn.side == "before" and not Path("went on").exists():
+        turn.service("backend").get("/die")
+    with turn.timed(Metric("latency", "s")):
+        turn.service("backend").get("/work")
+"""
+
+
+def test_a_session_is_not_resumed_at_another_address(tiny: Path, elsewhere: Elsewhere) -> None:
+    first, second = elsewhere(), elsewhere()
+    (tiny / "scenarios" / "speed" / "test_speed.py").write_text(DIES_ONCE)
+    arguments = ("run", "--no-gate", "--after", "live")
+    runs_at(tiny, first)
+    done = harness(tiny, *arguments)
+    assert done.returncode == FAILED, done.stdout + done.stderr
+    (tiny / "went on").touch()
+    for other in (second, first.replace("127.0.0.1", "localhost")):
+        runs_at(tiny, other)
+        done = harness(tiny, *arguments, "--resume", "latest")
+        assert done.returncode == OTHERWISE, done.stdout + done.stderr
+    runs_at(tiny, first)
+    text = (tiny / "harness.toml").read_text("utf-8")
+    (tiny / "harness.toml").write_text(text.replace('"{python}", "service.py"', '"{python}", "-O", "service.py"'))
+    done = harness(tiny, *arguments, "--resume", "latest")
+    assert done.returncode == OTHERWISE, done.stdout + done.stderr
+    (tiny / "harness.toml").write_text(text)
+    done = harness(tiny, *arguments, "--resume", "latest")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_session_is_not_resumed_with_other_images(tmp_path: Path, images: dict[str, str], docker_engine: Any) -> None:
+    base, other = "before-after-tests/resumed:1", "before-after-tests/resumed:2"
+    write_project(tmp_path, {"image": base}, {}, DIES_ONCE)
+    arguments = ("run", "--stack", "docker", "--no-gate")
+    try:
+        for tag in (base, other):
+            docker_engine.images.get(images["base"]).tag(tag)
+        done = harness(tmp_path, *arguments)
+        assert done.returncode == FAILED, done.stdout + done.stderr
+        (tmp_path / "went on").touch()
+        done = harness(tmp_path, *arguments, "--image", f"backend={other}", "--resume", "latest")
+        assert done.returncode == OTHERWISE, done.stdout + done.stderr
+        docker_engine.images.get(images["backend"]).tag(base)
+        done = harness(tmp_path, *arguments, "--resume", "latest")
+        assert done.returncode == OTHERWISE, done.stdout + done.stderr
+        docker_engine.images.get(images["base"]).tag(base)
+        text = (tmp_path / "harness.toml").read_text("utf-8")
+        (tmp_path / "harness.toml").write_text(text.replace('memory = "64m"', 'memory = "65m"'))
+        done = harness(tmp_path, *arguments, "--resume", "latest")
+        assert done.returncode == OTHERWISE, done.stdout + done.stderr
+        (tmp_path / "harness.toml").write_text(text)
+        done = harness(tmp_path, *arguments, "--resume", "latest")
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        for tag in (base, other):
+            docker_engine.images.remove(tag)

@@ -287,7 +287,10 @@ def test_a_session_is_not_resumed_with_other_settings(harness: Harness, tiny: Pa
     file.write_text(file.read_text("utf-8").replace("WORK = 0.02", "WORK = 0.03"), "utf-8")
     done = harness("run", "-k", "work", "--resume", "latest")
     assert done.returncode == 15, done.stdout + done.stderr
-    assert "was measured with other variants, settings or scenarios" in done.stdout + done.stderr
+    assert (
+        "was measured with other variants, settings, commands, images, addresses or scenarios"
+        in done.stdout + done.stderr
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

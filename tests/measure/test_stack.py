@@ -151,3 +151,12 @@ def test_logs_are_kept(project: Project, stacks: Stacks, tmp_path: Path) -> None
     stack.restart()
     stack.close()
     assert '"mark": "listening"' in (tmp_path / "before-backend.log").read_text("utf-8")
+
+
+def test_a_service_that_hangs_up_when_asked_for_its_engine_is_one_sentence(project: Project, stacks: Stacks) -> None:
+    text = project.file.read_text("utf-8").replace('ready = "/ready"', 'ready = "/ready"\nengine = "/die"')
+    project.file.write_text(text, "utf-8")
+    stack = stacks.open(load(project.file))
+    stack.restart()
+    with pytest.raises(HarnessError, match=r"backend exited with code 7|backend: http://.*/die does not answer: "):
+        stack.engines()

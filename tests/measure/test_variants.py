@@ -2,15 +2,19 @@
 
 import importlib.metadata
 import json
+import re
 import shutil
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.configuration.load import Project, load
+from harness.configuration.schema import Container
 from harness.errors import ExitCode, HarnessError
-from harness.measure.variants import configured, installed_in_place, notes_of_sources, refuse_identical
+from harness.measure.variants import Kind, configured, installed_in_place, notes_of_sources, refuse_identical
 from tests.measure.conftest import Stacks
 from tests.repositories import Repository
 
@@ -55,10 +59,10 @@ def complaint(project: Project, origin: str, code: ExitCode = ExitCode.USAGE) ->
     return str(caught.value)
 
 
-def identical(project: Project, before: str, after: str) -> str:
+def identical(project: Project, before: str, after: str, kind: Kind = "local") -> str:
     """Why both are refused; empty when they are not."""
     try:
-        refuse_identical(project, configured(project, before), configured(project, after))
+        refuse_identical(project, configured(project, before, kind), configured(project, after, kind), kind)
     except HarnessError as error:
         refused = error
     else:
@@ -206,3 +210,79 @@ def test_what_is_installed_in_place_is_named(tmp_path: Path, monkeypatch: pytest
     found = importlib.metadata.distributions(path=[str(tmp_path / "site")])
     monkeypatch.setattr("harness.measure.variants.distributions", lambda: found)
     assert list(installed_in_place(tmp_path / "re po")) == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("url", "asks", "refused"),
+    [
+        ("http://127.0.0.1:1", "{backend.url}", True),
+        ("http://LOCALHOST:1", "{backend.host}", True),
+        ("http://127.8.0.1:1", "{backend.port}", True),
+        ("http://192.0.2.1:1", "{backend.url}", False),
+        ("http://127.0.0.1:1", "{{backend.url}}", False),
+        ("http://127.0.0.1:1", "{port}", False),
+    ],
+)
+def test_no_container_is_told_an_address_that_is_its_own(tiny: Path, url: str, asks: str, refused: object) -> None:
+    front = f"""
+[system.services.front]
+ready = "/"
+settings = {{ BACKEND = "{asks}" }}
+container = {{ image = "x:1", port = 80 }}
+"""
+    project = with_variants(tiny, f'.backend]\nurl = "{url}"', front)
+    if not refused:
+        assert configured(project, "after", "docker").urls == {"backend": url}
+        return
+    with pytest.raises(
+        HarnessError, match=r"services\.front: asks backend at .*, which no container reaches"
+    ) as caught:
+        configured(project, "after", "docker")
+    assert caught.value.code == ExitCode.USAGE
+    assert configured(project, "before", "docker").urls == {}
+
+
+IN_BOTH = "container = { image = 'x:1', port = 80 }\n"
+
+
+@pytest.mark.parametrize(
+    ("after", "kind", "told"),
+    [
+        (".backend]\nimage = 'x:2'", "local", "variants.after.backend.image: a local process does not use it"),
+        (".backend]\ncommand = ['y']", "docker", "variants.after.backend.command: a container does not use it"),
+    ],
+)
+def test_what_the_stack_does_not_use_is_refused(tiny: Path, after: str, kind: Kind, told: str) -> None:
+    project = with_variants(tiny, after, IN_BOTH)
+    with pytest.raises(HarnessError, match=re.escape(told)) as caught:
+        configured(project, "after", kind)
+    assert caught.value.code == ExitCode.USAGE
+    assert configured(project, "before", kind).services
+    other: Kind = "docker" if kind == "local" else "local"
+    assert identical(project, "before", "after", other) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "refused"),
+    [
+        ("local", {"container": Container(image="x:2", port=80)}, True),
+        ("docker", {"container": Container(image="x:2", port=80)}, False),
+        ("local", {"command": ("y",)}, False),
+        ("docker", {"command": ("y",)}, True),
+        ("docker", {"directory": "elsewhere"}, True),
+    ],
+)
+def test_only_what_the_stack_uses_makes_a_difference(
+    tiny: Path, kind: Kind, change: dict[str, object], refused: object
+) -> None:
+    project = with_variants(tiny, "]", IN_BOTH)
+    before, after = (configured(project, origin, kind) for origin in ("before", "after"))
+    after = replace(after, services={"backend": after.services["backend"].model_copy(update=change)})
+    with pytest.raises(HarnessError, match="are identical") if refused else nullcontext():
+        refuse_identical(project, before, after, kind)
+
+
+def test_two_names_for_one_address_are_the_same(tiny: Path) -> None:
+    project = with_variants(tiny, '.backend]\nurl = "http://h:1"\n[system.variants.live.backend]\nurl = "http://h:1"')
+    assert "identical" in identical(project, "after", "live")
+    assert identical(project, "before", "live") == ""
