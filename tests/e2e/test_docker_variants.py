@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -48,6 +49,7 @@ def repository(tmp_path: Path, images: dict[str, str], docker_engine: Any) -> It
     made = Repository.create(tmp_path / "repository")
     made.put("harness.toml", CONFIGURATION)
     made.put("Dockerfile", DOCKERFILE)
+    made.put("nonce", uuid4().hex)  # trees, and so images, that no other test run has
     made.put("service.py", (TINY / "service.py").read_text("utf-8").replace('"127.0.0.1"', 'os.environ["BIND"]'))
     made.put("scenarios/speed/test_speed.py", (TINY / "scenarios" / "speed" / "test_speed.py").read_bytes())
     made.put(".gitignore", "reports/\n__pycache__/\n.pytest_cache/\n")
