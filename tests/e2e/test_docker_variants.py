@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import docker
 import pytest
 
 from harness.files.runfile import read_run
@@ -61,7 +62,7 @@ def repository(tmp_path: Path, images: dict[str, str], docker_engine: Any) -> It
     known = tags(docker_engine)
     yield made
     for tag in tags(docker_engine) - known:
-        docker_engine.images.remove(tag)
+        docker_engine.images.remove(tag, force=True)  # others test on this engine too, with the same files
 
 
 def tags(client: Any) -> set[str]:
@@ -93,6 +94,28 @@ def test_two_commits_are_built_measured_and_recorded(repository: Repository, doc
     assert tags(docker_engine) - known == built  # the same trees: the same images
     assert {tag: docker_engine.images.get(tag).id for tag in built} == ids
     assert repository.git("status", "--porcelain") == ""
+
+
+def test_a_working_tree_gives_the_image_of_its_commit_and_leaves_none(
+    repository: Repository, docker_engine: Any
+) -> None:
+    done = harness(repository.folder, "run", "--stack", "docker", "--before", "git:main", "--after", "after")
+    told = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == IDENTICAL, told
+    assert "variants git:main and after are identical: the same images and settings" in told
+    tree = repository.git("rev-parse", "main^{tree}")
+    (kept,) = [tag for tag in tags(docker_engine) if tree[:20] in tag]
+    assert docker_engine.images.get(kept).tags == [kept]  # the session's own is gone
+
+    repository.put("service.py", repository.folder.joinpath("service.py").read_text("utf-8") + "# Not committed.\n")
+    arguments = ("--before", "git:main", "--after", "after", "--rounds", "1", "--no-gate", "-k", "work")
+    done = harness(repository.folder, "run", "--stack", "docker", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    _, after = runs(repository.folder)
+    image, _, built = after.environment.volatile["image of backend"].rpartition(" ")
+    assert image == "backend of after from ."
+    with pytest.raises(docker.errors.ImageNotFound):
+        docker_engine.images.get(built)
 
 
 def test_commits_that_give_the_same_image_are_refused(repository: Repository) -> None:
