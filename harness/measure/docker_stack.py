@@ -1,6 +1,8 @@
 """A stack of containers: one private network, each service by its name in it."""
 
+import contextlib
 import hashlib
+import http.client
 import json
 import socket
 from collections.abc import Callable, Mapping
@@ -14,7 +16,6 @@ from harness.containers.container import ServiceContainer, Specification
 from harness.containers.images import Image, built, present
 from harness.containers.session import EngineSession
 from harness.errors import ExitCode, HarnessError
-from harness.measure.engine import engine
 from harness.measure.service import RunningService
 from harness.measure.stack import ServiceStack
 from harness.measure.variants import Configured
@@ -102,16 +103,13 @@ class DockerStack(ServiceStack):
         with self._cleanup:
             super().close()
 
-    def engines(self) -> Mapping[str, str]:
-        """What each running service with a path ``engine`` answers there; of one that does not know it, the image."""
-        told = {}
-        for name, running in self._running.items():
-            path = self._services[name].engine
-            if path is not None and name in self._images and running.get(path).status == 404:
-                told[name] = self._images[name].digest
-            elif path is not None:
-                told[name] = engine(running, path)
-        return told
+    def _engine(self, name: str, path: str) -> str:
+        """What the service answers at ``path``; of one that does not know that path, the image."""
+        if name in self._images:
+            with contextlib.suppress(OSError, http.client.HTTPException):  # said below
+                if self._running[name].get(path).status == http.client.NOT_FOUND:
+                    return self._images[name].digest
+        return super()._engine(name, path)
 
     def _container(self, name: str) -> Container:
         container = self._services[name].container

@@ -1,5 +1,6 @@
 """Variants from where users have them: two commits with a Dockerfile, in containers; a service that runs already."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -7,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import docker
 import pytest
@@ -49,8 +49,7 @@ def repository(tmp_path: Path, images: dict[str, str], docker_engine: Any) -> It
     assert images["base"] == "before-after/base:local"
     made = Repository.create(tmp_path / "repository")
     made.put("harness.toml", CONFIGURATION)
-    made.put("Dockerfile", DOCKERFILE)
-    made.put("nonce", uuid4().hex)  # trees, and so images, that no other test run has
+    made.put("Dockerfile", f"{DOCKERFILE}LABEL before-after.tests={os.urandom(8).hex()}\n")  # nobody else's image
     made.put("service.py", (TINY / "service.py").read_text("utf-8").replace('"127.0.0.1"', 'os.environ["BIND"]'))
     made.put("scenarios/speed/test_speed.py", (TINY / "scenarios" / "speed" / "test_speed.py").read_bytes())
     made.put(".gitignore", "reports/\n__pycache__/\n.pytest_cache/\n")
@@ -59,14 +58,16 @@ def repository(tmp_path: Path, images: dict[str, str], docker_engine: Any) -> It
     server = made.folder / "service.py"
     server.write_text(server.read_text("utf-8").replace("time.sleep(float", "time.sleep(0.02 + float"), "utf-8")
     made.commit("slow")
-    known = tags(docker_engine)
     yield made
-    for tag in tags(docker_engine) - known:
-        docker_engine.images.remove(tag, force=True)  # others test on this engine too, with the same files
+    for tag in tags(docker_engine, made):
+        docker_engine.images.remove(tag)
 
 
-def tags(client: Any) -> set[str]:
-    return {tag for image in client.images.list(name=TAG) for tag in image.tags}
+def tags(client: Any, repository: Repository) -> set[str]:
+    """Those of the commits of this repository alone: others may test on this engine meanwhile."""
+    trees = {tree[:20] for tree in repository.git("log", "--all", "--format=%T").split()}
+    found = {tag for image in client.images.list(name=TAG) for tag in image.tags}
+    return {tag for tag in found if tag.removeprefix(f"{TAG}:")[:20] in trees}
 
 
 def runs(folder: Path) -> tuple[Run, Run]:
@@ -75,7 +76,6 @@ def runs(folder: Path) -> tuple[Run, Run]:
 
 
 def test_two_commits_are_built_measured_and_recorded(repository: Repository, docker_engine: Any) -> None:
-    known = tags(docker_engine)
     arguments = ("run", "--stack", "docker", "-k", "work", "--before", "git:fast", "--after", "git:main")
     done = harness(repository.folder, *arguments)
     assert done.returncode == SLOWER, done.stdout + done.stderr
@@ -86,12 +86,12 @@ def test_two_commits_are_built_measured_and_recorded(repository: Repository, doc
         assert run.variant.sources["backend"].commit == repository.git("rev-parse", ref)
         assert run.environment.volatile["image of backend"].startswith(f"{TAG}:{tree[:20]}-")
         assert run.environment.stable["stack"] == "docker"
-    built = tags(docker_engine) - known
+    built = tags(docker_engine, repository)
     assert len(built) == 2
     ids = {tag: docker_engine.images.get(tag).id for tag in built}
     again = harness(repository.folder, *arguments, "--rounds", "1", "--no-gate")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert tags(docker_engine) - known == built  # the same trees: the same images
+    assert tags(docker_engine, repository) == built  # the same trees: the same images
     assert {tag: docker_engine.images.get(tag).id for tag in built} == ids
     assert repository.git("status", "--porcelain") == ""
 
@@ -103,8 +103,7 @@ def test_a_working_tree_gives_the_image_of_its_commit_and_leaves_none(
     told = " ".join((done.stdout + done.stderr).split())
     assert done.returncode == IDENTICAL, told
     assert "variants git:main and after are identical: the same images and settings" in told
-    tree = repository.git("rev-parse", "main^{tree}")
-    (kept,) = [tag for tag in tags(docker_engine) if tree[:20] in tag]
+    (kept,) = tags(docker_engine, repository)
     assert docker_engine.images.get(kept).tags == [kept]  # the session's own is gone
 
     repository.put("service.py", repository.folder.joinpath("service.py").read_text("utf-8") + "# Not committed.\n")

@@ -95,7 +95,7 @@ def test_a_scenario_that_measures_nothing_has_failed_and_is_measured_once(
     text = file.read_text("utf-8").replace("    turn.record(READY", change + "    turn.record(READY")
     file.write_text(text, "utf-8")
     done = harness("run", "--rounds", "8")
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 12, done.stdout + done.stderr
     assert told in done.stdout
     assert "1 failed, 1 passed" in done.stdout
     assert len([path for path in (tiny / "reports" / "out").iterdir() if not path.is_symlink()]) == 1
@@ -133,7 +133,7 @@ def test_a_wrong_answer_fails_the_scenario_with_its_traceback(harness: Harness, 
     file = tiny / "scenarios" / "speed" / "test_speed.py"
     file.write_text(file.read_text("utf-8").replace("status == 200", "status == 201"), "utf-8")
     done = harness("run", "--rounds", "4")
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == 12, done.stdout + done.stderr
     assert "assert answer.status == 201" in done.stdout
     assert "1 failed, 1 passed" in done.stdout
 
