@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness import both as module
@@ -20,11 +21,15 @@ from harness.errors import ExitCode, HarnessError
 def _nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Threads of pytest-xdist must not decide what is tested. Every test ends without a child and without a pipe."""
     monkeypatch.setattr(module, "_possible", lambda: True)
-    before = descriptors()
+    before, others = descriptors(), children()  # other tests' services are children of this process, too
     yield
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert children() == others
     assert descriptors() == before
+
+
+def children() -> set[int]:
+    """Processes of ours, ended ones that nobody has asked for as well."""
+    return {child.pid for child in psutil.Process().children()}
 
 
 def descriptors() -> int:
