@@ -23,8 +23,8 @@ def _nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(module, "_possible", lambda: True)
     before, others = descriptors(), children()  # other tests' services are children of this process, too
     yield
-    assert children() == others
-    assert descriptors() == before
+    assert children() <= others  # which may end meanwhile
+    assert descriptors() <= before
 
 
 def children() -> set[int]:

@@ -158,7 +158,6 @@ class ServiceContainer:
         self.address, self.gateway = str(network.get("IPAddress") or ""), str(network.get("Gateway") or "")
         bindings = settings["Ports"].get(f"{self._what.port}/tcp") or []
         self.published = next((int(found["HostPort"]) for found in bindings), None)
-        self.image = str(attributes["Image"])
 
     def _read(self, since: float | None) -> None:
         with contextlib.suppress(Exception):  # however the stream broke, no more will come; requests raise many kinds
