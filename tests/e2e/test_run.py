@@ -183,8 +183,8 @@ def test_the_scenarios_are_listed_and_nothing_else(harness: Harness) -> None:
     done = harness("list")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip().splitlines() == [
-        "speed/work  12 rounds × 2  How long one piece of work takes.",
-        "speed/start  12 rounds × 1  How long a start takes.",
+        "speed/work  quick  12 rounds × 2  How long one piece of work takes.",
+        "speed/start  quick  12 rounds × 1  How long a start takes.",
     ]
 
 
