@@ -1,7 +1,7 @@
 """How a cost grows with size: the exponent of a power law, fitted to measurements at several sizes.
 
 Ordinary least squares of log(cost) on log(size): cost = c * size ** exponent is a straight line there, and what is
-equally large in relation to the cost weighs the same at every size. Slope, standard error and interval are the usual ones
+equally large in relation to the cost weighs the same at every size. Slope, standard error, interval: the usual ones
 (Draper & Smith, Applied Regression Analysis, 3rd ed. 1998, ch. 1).
 """
 
