@@ -153,6 +153,16 @@ RISING = [Query(minute=n % 10, duration=10.0 + n % 10, kind=f"kind {n // 10 % 2}
         ("long tail", changed(6, duration=200.0), {"long_tail": 20.0}),
         ("outliers are no tail", changed(4, duration=200.0), {}),
         ("long tail of p99", changed(4, duration=200.0) + HEALTHY * 2, {"long_tail": 20.0}),
+        (
+            "a slow kind is no tail",
+            [replace(q, kind="slow", duration=200.0) if n % 10 == 0 else q for n, q in enumerate(HEALTHY)],
+            {"dominant_kind": 2000 / 2900},
+        ),
+        (
+            "a rare slow query hides no tail",
+            [Query(0, 9000.0, kind="rare"), *changed(12, duration=200.0), *HEALTHY],
+            {"long_tail": 20.0, "dominant_kind": 9000 / (9000 + 2400 + 1880)},
+        ),
         ("two kinds one with more", [replace(q, kind="a" if n < 74 else "b") for n, q in enumerate(HEALTHY)], {}),
         (
             "two kinds one dominant",
