@@ -171,11 +171,6 @@ RISING = [Query(minute=n % 10, duration=10.0 + n % 10, kind=f"kind {n // 10 % 2}
         ),
         ("dominant", changed(100, kind="a")[:60] + HEALTHY[60:], {"dominant_kind": 0.6}),
         ("rising durations", RISING, {"rising_durations": 9 / 14.5}),
-        (
-            "a rise within the noise",
-            [Query(n, (1.0 + n / 100) * (10 if n % 3 else 30), kind=f"kind {n % 2}") for n in range(100)],
-            {},
-        ),
         ("too few to say", [Query(0, 1.0, hit=False, error=True)] * 19, {}),
     ],
 )
