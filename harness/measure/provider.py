@@ -38,12 +38,11 @@ class Provider:
         self._client = client
 
     def play(self, *steps: Step, then: Step = "ok", seed: int = 1) -> None:
-        """Have it play ``steps``, one a call, then ``then`` for ever; forget the calls so far.
+        """Have it play ``steps``, one a call from now on, then ``then`` for ever.
 
         ``seed`` fixes the steps that are random. Raises HarnessError when it refuses the script.
         """
         self._ask("PUT", "/script", {"steps": list(steps), "then": then, "seed": seed})
-        self.forget()
 
     def forget(self) -> None:
         """Clear the list of calls."""
