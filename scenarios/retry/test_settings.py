@@ -40,7 +40,7 @@ AFTER_TWO = Metric(
     about="Two failures, then it works: answered.",
 )
 IF_SLOW = Metric(
-    "answered_if_slow", "1", better="higher", kind="count", gated=False, about="A good answer after 45 s: answered."
+    "answered_if_slow", "1", better="higher", kind="count", gated=False, about="A good answer after 40 s: answered."
 )
 SLOW_LATENCY = Metric("latency_if_slow", "s", gated=False, about="The same: until the end; a two hundredth.")
 
@@ -77,7 +77,7 @@ def test_settings_in_effect(turn: Turn) -> None:
 @pytest.mark.scenario(tag="full", rounds=8)
 @pytest.mark.parametrize("setting", POLICY)
 def test_ablation(turn: Turn, setting: str) -> None:
-    """One changed setting alone: a provider that always fails, fails twice, or needs 45 s."""
+    """One changed setting alone: a provider that always fails, fails twice, or needs 40 s."""
     before, after = (turn.variants[side].settings["backend"] for side in ("before", "after"))
     differing = {name: value for name, value in before.items() if after.get(name) != value}
     alone = {setting: turn.variant.settings["backend"][setting]}
@@ -90,11 +90,11 @@ def test_ablation(turn: Turn, setting: str) -> None:
         provider.play("500", "500")
         turn.record(AFTER_TWO, float(ask(backend, SLOW_SCALE)["outcome"] == "answered"))
         turn.predict(AFTER_TWO, policy.recovers(2), policy.recovers(2), "answered if it may try three times")
-        provider.play(then={"slow_first_byte": 45 * SLOW_SCALE})
+        provider.play(then={"slow_first_byte": 40 * SLOW_SCALE})
         with turn.timed(SLOW_LATENCY):
             answer = ask(backend, SLOW_SCALE)
         turn.record(IF_SLOW, float(answer["outcome"] == "answered"))
-        turn.predict(IF_SLOW, policy.timeout > 45, policy.timeout > 45, "answered if LLM_TIMEOUT is longer")
+        turn.predict(IF_SLOW, policy.timeout > 40, policy.timeout > 40, "answered if LLM_TIMEOUT is longer")
 
 
 def always_fails(turn: Turn, backend: Any, provider: Provider, policy: RetryPolicy) -> None:
