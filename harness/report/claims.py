@@ -1,0 +1,305 @@
+"""Claims and their verdicts, laid out: one view, as Markdown and for the terminal."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from rich.text import Text
+
+from harness.claims.check import ClaimVerdict, Finding, Judged, Session, State, counts
+from harness.claims.file import Check, ClaimsFile
+from harness.judge.comparison import Comparison, Estimate
+from harness.judge.wording import plural
+from harness.model import Metric, Run, Side
+from harness.report import wording
+from harness.report.escape import markdown, shorten, terminal
+from harness.report.rows import line
+from harness.report.terminal import Hanging, Part, printed
+
+SYMBOLS = {ClaimVerdict.SUPPORTED: "✓", ClaimVerdict.REFUTED: "✗", ClaimVerdict.NOT_MEASURED: "∅"}
+_MARKS = {ClaimVerdict.SUPPORTED: "✅", ClaimVerdict.REFUTED: "❌", ClaimVerdict.NOT_MEASURED: "➖"}
+_STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "bold red", ClaimVerdict.NOT_MEASURED: "yellow"}
+_STATES: dict[State, str] = {
+    "holds": "holds", "fails": "fails", "undecided": "not decided", "absent": wording.NOT_MEASURED,
+}  # fmt: skip
+_NOTHING = "–"
+DEFINITIONS = {
+    ClaimVerdict.SUPPORTED: "the whole confidence interval lies inside what is claimed; of several checks, of each",
+    ClaimVerdict.REFUTED: "the whole interval of a check lies outside what is claimed",
+    ClaimVerdict.NOT_MEASURED: "nothing here measures it, or what was measured does not decide it: the row says which",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What was claimed of one metric, and what was measured."""
+
+    name: str
+    claimed: str
+    before: str
+    after: str
+    change: str
+    n: str
+    """Rounds, level of the interval, session."""
+    told: str
+    """Whether this check holds, and why it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """One claim."""
+
+    verdict: ClaimVerdict
+    statement: str
+    reading: str
+    lines: tuple[Line, ...]
+    costs: tuple[str, ...]
+    reason: str
+    """Why it is not measured here."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsView:
+    """Everything a reader of claims is told."""
+
+    title: str
+    source: str
+    summary: str
+    sections: tuple[tuple[str, tuple[ClaimRow, ...]], ...]
+    """Of each section of the report that makes the claims, in its order."""
+    sessions: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """Of each session its label and facts."""
+    notes: tuple[str, ...]
+    command: str
+
+
+def build_view(claims: ClaimsFile, judged: Sequence[Judged], sessions: Sequence[Session], command: str) -> ClaimsView:
+    """Lay out ``judged``, which are the claims of ``claims`` in order; ``command`` is what makes the page again."""
+    several = len(sessions) > 1
+    sections = groupby(judged, key=lambda one: one.claim.where)
+    runs = [run for session in sessions for run in (session.before, session.after)]
+    numbers = " · ".join(f"{n} {verdict}" for verdict, n in counts(judged).items())
+    return ClaimsView(
+        title=claims.title,
+        source=claims.source,
+        summary=f"{numbers}, of {plural(len(judged), 'claim')}",
+        sections=tuple((where, tuple(_row(one, several=several) for one in found)) for where, found in sections),
+        sessions=tuple((session.label, _facts(session)) for session in sessions),
+        notes=tuple(dict.fromkeys(line(note) for run in runs for note in run.notes)),
+        command=command,
+    )
+
+
+def _row(judged: Judged, *, several: bool) -> ClaimRow:
+    claim = judged.claim
+    return ClaimRow(
+        verdict=judged.verdict,
+        statement=claim.statement,
+        reading=claim.reading,
+        lines=_together([(f.check, _line(f, several=several)) for f in judged.findings]),
+        costs=tuple(_cost(finding) for finding in judged.costs),
+        reason=claim.why_not,
+    )
+
+
+def _together(lines: Iterable[tuple[Check | None, Line]]) -> tuple[Line, ...]:
+    """Lines that say the same of several metrics of one pattern become one."""
+    alike: dict[tuple[Check | None, Line], list[str]] = {}
+    for check, one in lines:
+        alike.setdefault((check, replace(one, name="")), []).append(one.name)
+    return tuple(replace(one, name=_names(check, names)) for (check, one), names in alike.items())
+
+
+def _names(check: Check | None, names: Sequence[str]) -> str:
+    if len(names) == 1 or check is None:
+        return ", ".join(names)
+    return f"{check.metric} ({len(names)} metrics)"
+
+
+def _line(finding: Finding, *, several: bool) -> Line:
+    comparison, check = finding.comparison, finding.check
+    assert check is not None, "a cost is no line"
+    if comparison is None:
+        nothing = wording.NOT_MEASURED
+        return Line(finding.name, claimed(check, None), nothing, nothing, _NOTHING, _NOTHING, _told(finding))
+    effect = None if finding.own else comparison.effect
+    n = [str(_rounds(finding, comparison)), _level(finding, effect), *([finding.session] if several else [])]
+    return Line(
+        name=finding.name,
+        claimed=claimed(check, comparison.metric),
+        before=_amount(comparison, finding.own, "before"),
+        after=_amount(comparison, finding.own, "after"),
+        change=_change(comparison),
+        n=", ".join(part for part in n if part),
+        told=_told(finding),
+    )
+
+
+def _told(finding: Finding) -> str:
+    return ": ".join(filter(None, [_STATES[finding.state], line(finding.reason)]))
+
+
+def claimed(check: Check, metric: Metric | None) -> str:
+    """What ``check`` asks for: ``−40 % ± 5 %``, ``lower``, ``after 0``; values in the unit of ``metric``."""
+    if check.change is not None:
+        return f"{check.change.replace('-', '−')} ± {check.tolerance}"
+    if check.direction is not None:
+        return check.direction
+    return ", ".join(f"{side} {_value(getattr(check, side), metric)}" for side in check.sides)
+
+
+def _value(found: float | str, metric: Metric | None) -> str:
+    text = found if isinstance(found, str) else f"{found:.15g}"
+    if metric is not None:
+        text = re.sub(r"\d+(\.\d+)?", lambda number: wording.amount(float(number[0]), metric), text)
+    return text.replace("<=", "≤").replace(">=", "≥")
+
+
+def _amount(comparison: Comparison, own: Mapping[Side, Estimate] | None, side: Side) -> str:
+    summary = comparison.before if side == "before" else comparison.after
+    if summary is None:
+        return wording.NOT_MEASURED
+    text = wording.amount(summary.median, comparison.metric)
+    estimate = own.get(side) if own else None
+    if estimate is None or estimate.level == 1:
+        return text
+    low, high = (wording.amount(end, comparison.metric) for end in (estimate.low, estimate.high))
+    return f"{text} [{low}, {high}]"
+
+
+def _change(comparison: Comparison) -> str:
+    if comparison.effect is None:
+        return _NOTHING
+    return wording.estimate(comparison.effect, comparison.metric, comparison.scale)
+
+
+def _rounds(finding: Finding, comparison: Comparison) -> int:
+    """Rounds; where only one variant has values, how many values it has."""
+    summaries = [s for s in (comparison.before, comparison.after) if s]
+    return comparison.units or max((s.n for s in summaries), default=0)
+
+
+def _level(finding: Finding, effect: Estimate | None) -> str:
+    estimates = [*(finding.own or {}).values(), *([effect] if effect else [])]
+    return wording.level(min(estimate.level for estimate in estimates)) if estimates else ""
+
+
+def _cost(finding: Finding) -> str:
+    comparison = finding.comparison
+    if comparison is None:
+        return f"{finding.name}: {wording.NOT_MEASURED}"
+    values = f"{_amount(comparison, None, 'before')} → {_amount(comparison, None, 'after')}"
+    told = wording.verdict(comparison.verdict, minor=comparison.minor)
+    change = f"{_change(comparison)}, " if comparison.effect else ""
+    return f"{finding.name}: {values} ({change}{told}, n {_rounds(finding, comparison)})"
+
+
+def _facts(session: Session) -> tuple[tuple[str, str], ...]:
+    run: Run = session.after
+    volatile = run.environment.volatile
+    told = {"commit": volatile.get("commit", ""), "load at start": volatile.get("load at start", "")}
+    facts = {
+        "session": run.session,
+        "started": run.started,
+        "variants": f"{session.before.variant.origin} → {run.variant.origin}",
+        "rounds": str(run.rounds),
+        "seed": str(run.seed),
+        "state": run.state,
+        "selection": run.selection,
+        **told,
+        **run.environment.stable,
+    }
+    return tuple((name, shorten(line(value), 200)) for name, value in facts.items() if value)
+
+
+def to_markdown(view: ClaimsView) -> str:
+    """A page of GitHub-flavoured Markdown."""
+    parts = [f"# {markdown(view.title)}", ""]
+    parts += [markdown(view.source), ""] if view.source else []
+    parts += [f"**{view.summary}.**", ""]
+    parts += [f"- {_MARKS[verdict]} **{verdict}**: {meaning}" for verdict, meaning in DEFINITIONS.items()]
+    for where, rows in view.sections:
+        parts += ["", f"## {markdown(where)}", "", *_table(rows)]
+    parts += ["", "## How measured", "", *_measured(view)]
+    return "\n".join(parts) + "\n"
+
+
+_COLUMNS = (
+    "statement", "scenario · metric", "claimed", "before", "after", "change [interval]", "n, level",
+    "this check", "verdict", "what it costs",
+)  # fmt: skip
+
+
+def _table(rows: Iterable[ClaimRow]) -> Iterator[str]:
+    yield f"| {' | '.join(_COLUMNS)} |"
+    yield "|" + " --- |" * len(_COLUMNS)
+    for row in rows:
+        for cells in _cells(row):
+            yield f"| {' | '.join(cells)} |"
+
+
+def _cells(row: ClaimRow) -> Iterator[list[str]]:
+    """The claim with its first line; further lines below, the statement not repeated."""
+    reading = f"<br>_Read as: {markdown(row.reading)}_" if row.reading else ""
+    statement, costs = f"{markdown(row.statement)}{reading}", "<br>".join(map(markdown, row.costs))
+    verdict = f"{_MARKS[row.verdict]} {row.verdict}"
+    if not row.lines:
+        yield [statement, *[_NOTHING] * 6, markdown(row.reason), verdict, costs]
+    for number, one in enumerate(row.lines):
+        scenario, _, metric = one.name.partition(":")
+        name = f"{markdown(scenario)} · {markdown(metric)}"
+        figures = [markdown(text) for text in (one.claimed, one.before, one.after, one.change, one.n)]
+        first = number == 0
+        yield [statement * first, name, *figures, markdown(one.told), verdict * first, costs * first]
+
+
+def _measured(view: ClaimsView) -> Iterator[str]:
+    names = list(dict.fromkeys(name for _, facts in view.sessions for name, _ in facts))
+    labels = [label for label, _ in view.sessions]
+    known = [dict(facts) for _, facts in view.sessions]
+    yield f"| | {' | '.join(labels)} |"
+    yield "|" + " --- |" * (len(labels) + 1)
+    for name in names:
+        yield f"| {markdown(name)} | {' | '.join(markdown(facts.get(name, _NOTHING)) for facts in known)} |"
+    yield ""
+    yield from (f"- {markdown(note)}" for note in view.notes)
+    yield "- Changes compare the variants pair by pair; values by themselves have the interval of their median."
+    yield ""
+    yield "Made by:"
+    yield ""
+    yield f"    {terminal(view.command)}"
+
+
+def to_terminal(view: ClaimsView, width: int, *, color: bool) -> str:
+    """The same for a terminal of ``width`` columns."""
+    return printed(_parts(view), width, color=color)
+
+
+def _parts(view: ClaimsView) -> Iterator[Part]:
+    yield Text(terminal(view.title), style="bold")
+    for where, rows in view.sections:
+        yield Text(f"\n{terminal(where)}", style="bold")
+        for row in rows:
+            yield from _entries(row)
+    yield Text("")
+    for label, facts in view.sessions:
+        told = dict(facts)
+        text = f"session {told['session']} · started {told['started']} · {told['rounds']} rounds · {told['state']}"
+        yield Hanging(Text(label, style="dim"), Text(terminal(text), style="dim"))
+    for note in view.notes:
+        yield Hanging(Text("note", style="bold yellow"), Text(terminal(note)))
+    yield Text(view.summary, style="bold")
+
+
+def _entries(row: ClaimRow) -> Iterator[Part]:
+    style = _STYLES[row.verdict]
+    yield Hanging(Text(f"{SYMBOLS[row.verdict]} {row.verdict}", style=style), Text(terminal(row.statement)))
+    if row.reason:
+        yield Hanging(Text(" "), Text(terminal(row.reason), style="dim"))
+    for one in row.lines:
+        figures = f"{one.before} → {one.after}  {one.change}  n {one.n}"
+        text = f"{one.name}  claimed {one.claimed}  {figures}  {one.told}"
+        yield Hanging(Text(" "), Text(terminal(text)))
+    for cost in row.costs:
+        yield Hanging(Text("  costs", style="magenta"), Text(terminal(cost)))
