@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -123,12 +123,51 @@ def counts(judged: Sequence[Judged]) -> dict[ClaimVerdict, int]:
     return {verdict: found[verdict] for verdict in ClaimVerdict}
 
 
+def causes(judged: Sequence[Judged]) -> dict[str, int]:
+    """Why claims are not measured, and how many for each reason that there is."""
+    found = Counter(_cause(one) for one in judged if one.verdict is ClaimVerdict.NOT_MEASURED)
+    return dict(sorted(found.items()))
+
+
+def _cause(judged: Judged) -> str:
+    if judged.claim.why_not:
+        return "cannot be here"
+    return "missing" if any(finding.state == "absent" for finding in judged.findings) else "not decided"
+
+
 def _findings(pattern: str, check: Check | None, sessions: Sequence[Session]) -> list[Finding]:
     """One for every metric that ``pattern`` means; of the first session that has it on both sides, or else at all."""
+    if check is not None and check.than is not None:
+        return [_against(check, check.than, sessions)]
     keys = dict.fromkeys(key for session in sessions for key in session.comparisons if matches(":".join(key), pattern))
     if not keys:
         return [Finding(pattern, "absent", _why_absent(pattern, sessions), check)]
     return [_finding(key, check, _best(key, sessions)) for key in keys]
+
+
+def _against(check: Check, than: str, sessions: Sequence[Session]) -> Finding:
+    """One metric of ``after`` held against another one of the same run."""
+    name = f"{check.metric} than {than}"
+    for session in sessions:
+        first, second = (_of_after(session, metric) for metric in (than, check.metric))
+        if first is not None and second is not None:
+            comparison = _within(session.after, first, second)
+            return Finding(name, *_judge(check, comparison, {}), check, session.label, comparison)
+    return Finding(name, "absent", _why_absent(check.metric, sessions), check)
+
+
+def _of_after(session: Session, name: str) -> Sample | None:
+    return next((session.sample(key, "after") for key in session.comparisons if ":".join(key) == name), None)
+
+
+def _within(run: Run, first: Sample, second: Sample) -> Comparison:
+    """The change from one sample of ``run`` to another, by the usual comparison: the first plays ``before``."""
+    # Under one name, or they would not be compared; what else differs in their definitions makes them incomparable.
+    played = replace(first, scenario=second.scenario, metric=replace(first.metric, name=second.metric.name))
+    compared = compare_runs(
+        replace(run, samples=(played,)), replace(run, samples=(second,)), Policy(error_budget=EXPLORATORY)
+    )
+    return compared[0]
 
 
 def _best(key: Key, sessions: Sequence[Session]) -> Session:

@@ -70,6 +70,9 @@ class Check(_Table):
 
     metric: Pattern
     """``suite/scenario:metric``, or a pattern of it: then every metric that it means has to hold."""
+    than: Pattern | None = None
+    """Another metric. What is judged is the change from it to ``metric``, round by round, both measured in ``after``:
+    what a proposal would bring, on the system as it is now."""
     change: Annotated[str, AfterValidator(_change)] | None = None
     """From before to after: ``"-40 %"``, or of a share ``"-4 points"``."""
     tolerance: Annotated[str, AfterValidator(_tolerance)] = DEFAULT_TOLERANCE
@@ -86,6 +89,8 @@ class Check(_Table):
         values = self.before is not None or self.after is not None
         if (self.change is not None) + (self.direction is not None) + values != 1:
             raise ValueError("allowed is exactly one of change, direction, before and/or after")
+        if self.than is not None and values:
+            raise ValueError("than goes with change or direction")
         if "tolerance" in self.model_fields_set and self.change is None:
             raise ValueError("tolerance goes with change only")
         return self

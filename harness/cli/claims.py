@@ -13,10 +13,12 @@ from harness.claims.check import Session, exit_code, judge_claim, session_of
 from harness.claims.file import read_claims
 from harness.cli.options import config_option, project_of
 from harness.cli.show import screen
+from harness.configuration.find import nearest
 from harness.errors import ExitCode, HarnessError
 from harness.files.atomic import write_atomically
 from harness.files.runfile import read_run
 from harness.files.sessions import LATEST, find_session
+from harness.judge.policy import Policy
 from harness.model import SIDES, is_self_test
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def check(
     from harness.report import claims as report  # large: what is wrong with the file is told before
 
     claims = read_claims(file)
-    project = project_of(config)
+    project = project_of(config) if config is not None or nearest(Path.cwd()) is not None else None
     sessions = _sessions(project, names)
     judged = [judge_claim(claim, sessions) for claim in claims.claim]
     view = report.build_view(claims, judged, sessions, _again(file, sessions, output))
@@ -61,27 +63,28 @@ def check(
     return int(exit_code(judged, strict=strict)) if gate else 0
 
 
-def _sessions(project: "Project", names: Sequence[str]) -> list[Session]:
+def _sessions(project: "Project | None", names: Sequence[str]) -> list[Session]:
     if len(names) > len(ascii_uppercase):
         raise HarnessError(f"--session: found {len(names)}, allowed are {len(ascii_uppercase)}", ExitCode.USAGE)
     folders = dict.fromkeys(_folder(project, name) for name in names)
     return [_session(project, label, folder) for label, folder in zip(ascii_uppercase, folders, strict=False)]
 
 
-def _folder(project: "Project", name: str) -> Path:
-    """A folder with both run files, wherever it is; else a session of this project."""
+def _folder(project: "Project | None", name: str) -> Path:
+    """A folder with both run files, wherever it is (that needs no project); else a session of this project."""
     path = Path(name)
     if name != LATEST and all((path / f"{side}.json").is_file() for side in SIDES):
         return path.resolve()
-    return find_session(project.reports / "out", name)
+    return find_session((project or project_of(None)).reports / "out", name)
 
 
-def _session(project: "Project", label: str, folder: Path) -> Session:
+def _session(project: "Project | None", label: str, folder: Path) -> Session:
     before, after = (read_run(folder / f"{side}.json") for side in SIDES)
     if is_self_test(before) or is_self_test(after):
         message = f"{folder}: a self-test, slowed down on purpose: no claim can be checked against it"
         raise HarnessError(message, ExitCode.BASELINE)
-    return session_of(label, before, after, policy_of(project, (before, after)))
+    policy = Policy() if project is None else policy_of(project, (before, after))
+    return session_of(label, before, after, policy)
 
 
 def _again(file: Path, sessions: Sequence[Session], output: Path | None) -> str:

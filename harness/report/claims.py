@@ -7,7 +7,7 @@ from itertools import groupby
 
 from rich.text import Text
 
-from harness.claims.check import ClaimVerdict, Finding, Judged, Session, State, counts
+from harness.claims.check import ClaimVerdict, Finding, Judged, Session, State, causes, counts
 from harness.claims.file import Check, ClaimsFile
 from harness.judge.comparison import Comparison, Estimate
 from harness.judge.wording import plural
@@ -80,10 +80,11 @@ def build_view(claims: ClaimsFile, judged: Sequence[Judged], sessions: Sequence[
     sections = groupby(judged, key=lambda one: one.claim.where)
     runs = [run for session in sessions for run in (session.before, session.after)]
     numbers = " · ".join(f"{n} {verdict}" for verdict, n in counts(judged).items())
+    why = ", ".join(f"{n} {cause}" for cause, n in causes(judged).items())
     return ClaimsView(
         title=claims.title,
         source=claims.source,
-        summary=f"{numbers}, of {plural(len(judged), 'claim')}",
+        summary=f"{numbers}{f' ({why})' if why else ''}, of {plural(len(judged), 'claim')}",
         sections=tuple((where, tuple(_row(one, several=several) for one in found)) for where, found in sections),
         sessions=tuple((session.label, _facts(session)) for session in sessions),
         notes=tuple(dict.fromkeys(line(note) for run in runs for note in run.notes)),
