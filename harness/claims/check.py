@@ -14,6 +14,7 @@ from harness.judge.comparison import Comparison, Estimate, Verdict
 from harness.judge.controls import without_controls
 from harness.judge.looks import reached
 from harness.judge.policy import Policy
+from harness.judge.required import ANY
 from harness.judge.wording import plural
 from harness.model import SIDES, Run, Sample, Side
 from harness.patterns import matches
@@ -87,7 +88,7 @@ def session_of(label: str, before: Run, after: Run, policy: Policy) -> Session:
     """Compare both runs as every report does, control arms aside."""
     runs = without_controls(before), without_controls(after)
     comparisons = compare_runs(*runs, policy)
-    return Session(label, *runs, {(c.scenario, c.metric.name): c for c in comparisons})
+    return Session(label, *runs, {(c.scenario, c.metric.name): c for c in comparisons if c.metric.name != ANY})
 
 
 def judge_claim(claim: Claim, sessions: Sequence[Session]) -> Judged:
@@ -184,7 +185,8 @@ def _why_absent(pattern: str, sessions: Sequence[Session]) -> str:
             return f"{scenario} has no metric {metric}; it has {', '.join(dict.fromkeys(names))}"
         runs = (session.before, session.after)
         told = [f"failed: {f.message}" for run in runs for f in run.failures if matches(f.scenario, scenario)]
-        told += [f"not measured: {u.why}" for run in runs for u in run.unmeasured if matches(u.scenario, scenario)]
+        told += [u.why for run in runs for u in run.unmeasured if matches(u.scenario, scenario)]
+        told += ["its tag leaves it to a longer session" for name in session.after.left_out if matches(name, scenario)]
         if told:
             return told[0]
     return f"no session has the scenario {scenario}"

@@ -61,6 +61,7 @@ def _ordered(text: str) -> bool:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=600)]
+Words = Annotated[str, Field(max_length=600)]
 Pattern = Annotated[str, Field(pattern=r"^[^:]+:.+$", max_length=300)]
 Value = Annotated[Annotated[float, Field(allow_inf_nan=False)] | str, AfterValidator(_value)]
 
@@ -149,9 +150,9 @@ class Claim(_Table):
     checks: tuple[Check, ...] = ()
     cost: tuple[Pattern, ...] = ()
     """Metrics that tell what the gain costs: shown beside it, whatever the verdict."""
-    reading: str = ""
+    reading: Words = ""
     """How a sentence was read that can be read in several ways."""
-    why_not: str = ""
+    why_not: Words = ""
     """Why nothing that is measured here can tell: the claim is ``not measured``."""
 
     @model_validator(mode="after")
@@ -165,13 +166,15 @@ class ClaimsFile(_Table):
     """All claims of one report, in the order of their sections."""
 
     title: Text
-    source: str = ""
+    source: Words = ""
     """Where the sentences come from."""
-    claim: tuple[Claim, ...] = Field(min_length=1)
+    claim: tuple[Claim, ...]
 
     @field_validator("claim")
     @classmethod
     def _unique(cls, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+        if not claims:
+            raise ValueError("there is none")
         seen: set[str] = set()
         for claim in claims:
             if claim.id in seen:

@@ -123,11 +123,11 @@ def _line(finding: Finding, *, several: bool) -> Line:
     assert check is not None, "a cost is no line"
     if comparison is None:
         nothing = wording.NOT_MEASURED
-        return Line(finding.name, claimed(check, None), nothing, nothing, _NOTHING, _NOTHING, _told(finding))
+        return Line(shorten(finding.name), claimed(check, None), nothing, nothing, _NOTHING, _NOTHING, _told(finding))
     effect = None if finding.own else comparison.effect
     n = [str(_rounds(finding, comparison)), _level(finding, effect), *([finding.session] if several else [])]
     return Line(
-        name=finding.name,
+        name=shorten(finding.name),
         claimed=claimed(check, comparison.metric),
         before=_amount(comparison, finding.own, "before"),
         after=_amount(comparison, finding.own, "after"),
@@ -187,13 +187,13 @@ def _level(finding: Finding, effect: Estimate | None) -> str:
 
 
 def _cost(finding: Finding) -> str:
-    comparison = finding.comparison
+    comparison, name = finding.comparison, shorten(finding.name)
     if comparison is None:
-        return f"{finding.name}: {wording.NOT_MEASURED}"
+        return f"{name}: {wording.NOT_MEASURED}"
     values = f"{_amount(comparison, None, 'before')} → {_amount(comparison, None, 'after')}"
     told = wording.verdict(comparison.verdict, minor=comparison.minor)
     change = f"{_change(comparison)}, " if comparison.effect else ""
-    return f"{finding.name}: {values} ({change}{told}, n {_rounds(finding, comparison)})"
+    return f"{name}: {values} ({change}{told}, n {_rounds(finding, comparison)})"
 
 
 def _facts(session: Session) -> tuple[tuple[str, str], ...]:
@@ -217,7 +217,7 @@ def _facts(session: Session) -> tuple[tuple[str, str], ...]:
 def to_markdown(view: ClaimsView) -> str:
     """A page of GitHub-flavoured Markdown."""
     parts = [f"# {markdown(view.title)}", ""]
-    parts += [markdown(view.source), ""] if view.source else []
+    parts += [f"Source: {markdown(view.source)}", ""] if view.source else []
     parts += [f"**{view.summary}.**", ""]
     parts += [f"- {_MARKS[verdict]} **{verdict}**: {meaning}" for verdict, meaning in DEFINITIONS.items()]
     for where, rows in view.sections:
@@ -242,7 +242,7 @@ def _table(rows: Iterable[ClaimRow]) -> Iterator[str]:
 
 def _cells(row: ClaimRow) -> Iterator[list[str]]:
     """The claim with its first line; further lines below, the statement not repeated."""
-    reading = f"<br>_Read as: {markdown(row.reading)}_" if row.reading else ""
+    reading = f"<br>(read as: {markdown(row.reading)})" if row.reading else ""
     statement, costs = f"{markdown(row.statement)}{reading}", "<br>".join(map(markdown, row.costs))
     verdict = f"{_MARKS[row.verdict]} {row.verdict}"
     if not row.lines:
@@ -264,7 +264,7 @@ def _measured(view: ClaimsView) -> Iterator[str]:
     for name in names:
         yield f"| {markdown(name)} | {' | '.join(markdown(facts.get(name, _NOTHING)) for facts in known)} |"
     yield ""
-    yield from (f"- {markdown(note)}" for note in view.notes)
+    yield from (f"- Note: {markdown(note)}" for note in view.notes)
     yield "- Changes compare the variants pair by pair; values by themselves have the interval of their median."
     yield ""
     yield "Made by:"
