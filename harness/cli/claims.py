@@ -48,17 +48,18 @@ def check(
     Exit codes: 0 none is refuted · 10 a claim is refuted · 11 undecided (--strict) · 13 what a claim speaks of was not
     measured.
     """
-    from harness.report import claims as report  # large: what is wrong with the file is told before
+    from harness.report import claims_markdown, claims_terminal  # large: what is wrong with the file is told before
+    from harness.report.claims import build_view
 
     claims = read_claims(file)
     project = project_of(config) if config is not None or nearest(Path.cwd()) is not None else None
     sessions = _sessions(project, names)
     judged = [judge_claim(claim, sessions) for claim in claims.claim]
-    view = report.build_view(claims, judged, sessions, _again(file, sessions, output))
+    view = build_view(claims, judged, sessions, _again(file, sessions, output))
     width, color = screen()
-    click.echo(report.to_terminal(view, width, color=color), color=color)
+    click.echo(claims_terminal.render(view, width, color=color), color=color)
     if output is not None:
-        write_atomically(output, report.to_markdown(view).encode())
+        write_atomically(output, claims_markdown.render(view).encode())
         click.echo(output)
     return int(exit_code(judged, strict=strict)) if gate else 0
 

@@ -1,11 +1,9 @@
-"""Claims and their verdicts, laid out: one view, as Markdown and for the terminal."""
+"""Claims and their verdicts, laid out for every format: the words and numbers, and none of their escaping."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-
-from rich.text import Text
 
 from harness.claims.check import ClaimVerdict, Finding, Judged, Session, State, causes, counts
 from harness.claims.file import Check, ClaimsFile
@@ -13,17 +11,13 @@ from harness.judge.comparison import Comparison, Estimate
 from harness.judge.wording import plural
 from harness.model import Metric, Run, Side
 from harness.report import wording
-from harness.report.escape import markdown, shorten, terminal
+from harness.report.escape import shorten
 from harness.report.rows import line
-from harness.report.terminal import Hanging, Part, printed
 
-SYMBOLS = {ClaimVerdict.SUPPORTED: "✓", ClaimVerdict.REFUTED: "✗", ClaimVerdict.NOT_MEASURED: "∅"}
-_MARKS = {ClaimVerdict.SUPPORTED: "✅", ClaimVerdict.REFUTED: "❌", ClaimVerdict.NOT_MEASURED: "➖"}
-_STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "bold red", ClaimVerdict.NOT_MEASURED: "yellow"}
 _STATES: dict[State, str] = {
     "holds": "holds", "fails": "fails", "undecided": "not decided", "absent": wording.NOT_MEASURED,
 }  # fmt: skip
-_NOTHING = "–"
+NOTHING = "–"
 DEFINITIONS = {
     ClaimVerdict.SUPPORTED: "the whole confidence interval lies inside what is claimed; of several checks, of each",
     ClaimVerdict.REFUTED: "the whole interval of a check lies outside what is claimed",
@@ -42,8 +36,14 @@ class Line:
     change: str
     n: str
     """Rounds, level of the interval, session."""
+    state: State
     told: str
-    """Whether this check holds, and why it does not."""
+    """Why it does not hold, if it does not."""
+
+    @property
+    def held(self) -> str:
+        """Whether this check holds, in words."""
+        return ": ".join(filter(None, [_STATES[self.state], self.told]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +121,12 @@ def _names(check: Check | None, names: Sequence[str]) -> str:
 def _line(finding: Finding, *, several: bool) -> Line:
     comparison, check = finding.comparison, finding.check
     assert check is not None, "a cost is no line"
+    told = line(finding.reason)
     if comparison is None:
         nothing = wording.NOT_MEASURED
-        return Line(shorten(finding.name), claimed(check, None), nothing, nothing, _NOTHING, _NOTHING, _told(finding))
+        return Line(
+            shorten(finding.name), claimed(check, None), nothing, nothing, NOTHING, NOTHING, finding.state, told
+        )
     effect = None if finding.own else comparison.effect
     n = [str(_rounds(finding, comparison)), _level(finding, effect), *([finding.session] if several else [])]
     return Line(
@@ -133,12 +136,9 @@ def _line(finding: Finding, *, several: bool) -> Line:
         after=_amount(comparison, finding.own, "after"),
         change=_change(comparison),
         n=", ".join(part for part in n if part),
-        told=_told(finding),
+        state=finding.state,
+        told=told,
     )
-
-
-def _told(finding: Finding) -> str:
-    return ": ".join(filter(None, [_STATES[finding.state], line(finding.reason)]))
 
 
 def claimed(check: Check, metric: Metric | None) -> str:
@@ -171,7 +171,7 @@ def _amount(comparison: Comparison, own: Mapping[Side, Estimate] | None, side: S
 
 def _change(comparison: Comparison) -> str:
     if comparison.effect is None:
-        return _NOTHING
+        return NOTHING
     return wording.estimate(comparison.effect, comparison.metric, comparison.scale)
 
 
@@ -212,95 +212,3 @@ def _facts(session: Session) -> tuple[tuple[str, str], ...]:
         **run.environment.stable,
     }
     return tuple((name, shorten(line(value), 200)) for name, value in facts.items() if value)
-
-
-def to_markdown(view: ClaimsView) -> str:
-    """A page of GitHub-flavoured Markdown."""
-    parts = [f"# {markdown(view.title)}", ""]
-    parts += [f"Source: {markdown(view.source)}", ""] if view.source else []
-    parts += [f"**{view.summary}.**", ""]
-    parts += [f"- {_MARKS[verdict]} **{verdict}**: {meaning}" for verdict, meaning in DEFINITIONS.items()]
-    for where, rows in view.sections:
-        parts += ["", f"## {markdown(where)}", "", *_table(rows)]
-    parts += ["", "## How measured", "", *_measured(view)]
-    return "\n".join(parts) + "\n"
-
-
-_COLUMNS = (
-    "statement", "scenario · metric", "claimed", "before", "after", "change [interval]", "n, level",
-    "this check", "verdict", "what it costs",
-)  # fmt: skip
-
-
-def _table(rows: Iterable[ClaimRow]) -> Iterator[str]:
-    yield f"| {' | '.join(_COLUMNS)} |"
-    yield "|" + " --- |" * len(_COLUMNS)
-    for row in rows:
-        for cells in _cells(row):
-            yield f"| {' | '.join(cells)} |"
-
-
-def _cells(row: ClaimRow) -> Iterator[list[str]]:
-    """The claim with its first line; further lines below, the statement not repeated."""
-    reading = f"<br>(read as: {markdown(row.reading)})" if row.reading else ""
-    statement, costs = f"{markdown(row.statement)}{reading}", "<br>".join(map(markdown, row.costs))
-    verdict = f"{_MARKS[row.verdict]} {row.verdict}"
-    if not row.lines:
-        yield [statement, *[_NOTHING] * 6, markdown(row.reason), verdict, costs]
-    for number, one in enumerate(row.lines):
-        scenario, _, metric = one.name.partition(":")
-        name = f"{markdown(scenario)} · {markdown(metric)}"
-        figures = [markdown(text) for text in (one.claimed, one.before, one.after, one.change, one.n)]
-        first = number == 0
-        yield [statement * first, name, *figures, markdown(one.told), verdict * first, costs * first]
-
-
-def _measured(view: ClaimsView) -> Iterator[str]:
-    names = list(dict.fromkeys(name for _, facts in view.sessions for name, _ in facts))
-    labels = [label for label, _ in view.sessions]
-    known = [dict(facts) for _, facts in view.sessions]
-    yield f"| | {' | '.join(labels)} |"
-    yield "|" + " --- |" * (len(labels) + 1)
-    for name in names:
-        yield f"| {markdown(name)} | {' | '.join(markdown(facts.get(name, _NOTHING)) for facts in known)} |"
-    yield ""
-    yield from (f"- Note: {markdown(note)}" for note in view.notes)
-    yield "- Changes compare the variants pair by pair; values by themselves have the interval of their median."
-    yield ""
-    yield "Made by:"
-    yield ""
-    yield f"    {terminal(view.command)}"
-
-
-def to_terminal(view: ClaimsView, width: int, *, color: bool) -> str:
-    """The same for a terminal of ``width`` columns."""
-    return printed(_parts(view), width, color=color)
-
-
-def _parts(view: ClaimsView) -> Iterator[Part]:
-    yield Text(terminal(view.title), style="bold")
-    for where, rows in view.sections:
-        yield Text(f"\n{terminal(where)}", style="bold")
-        for row in rows:
-            yield from _entries(row)
-    yield Text("")
-    for label, facts in view.sessions:
-        told = dict(facts)
-        text = f"session {told['session']} · started {told['started']} · {told['rounds']} rounds · {told['state']}"
-        yield Hanging(Text(label, style="dim"), Text(terminal(text), style="dim"))
-    for note in view.notes:
-        yield Hanging(Text("note", style="bold yellow"), Text(terminal(note)))
-    yield Text(view.summary, style="bold")
-
-
-def _entries(row: ClaimRow) -> Iterator[Part]:
-    style = _STYLES[row.verdict]
-    yield Hanging(Text(f"{SYMBOLS[row.verdict]} {row.verdict}", style=style), Text(terminal(row.statement)))
-    if row.reason:
-        yield Hanging(Text(" "), Text(terminal(row.reason), style="dim"))
-    for one in row.lines:
-        figures = f"{one.before} → {one.after}  {one.change}  n {one.n}"
-        text = f"{one.name}  claimed {one.claimed}  {figures}  {one.told}"
-        yield Hanging(Text(" "), Text(terminal(text)))
-    for cost in row.costs:
-        yield Hanging(Text("  costs", style="magenta"), Text(terminal(cost)))

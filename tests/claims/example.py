@@ -8,7 +8,8 @@ from harness.claims.check import Session, judge_claim, session_of
 from harness.claims.file import ClaimsFile
 from harness.judge.policy import Policy
 from harness.model import Environment, Failure, Metric, Sample
-from harness.report.claims import ClaimsView, build_view, to_markdown, to_terminal
+from harness.report import claims_markdown, claims_terminal
+from harness.report.claims import ClaimsView, build_view
 from harness.report.escape import shorten
 from tests.judge.build import noise, run, sample
 
@@ -143,9 +144,9 @@ def poisoned(text: str) -> ClaimsView:
 
 
 GOLDEN = {
-    "claims.md": lambda: to_markdown(view()),
-    "claims-60.txt": lambda: to_terminal(view(), 60, color=False),
-    "claims-120.txt": lambda: to_terminal(view(), 120, color=False),
+    "claims.md": lambda: claims_markdown.render(view()),
+    "claims-60.txt": lambda: claims_terminal.render(view(), 60, color=False),
+    "claims-120.txt": lambda: claims_terminal.render(view(), 120, color=False),
 }
 
 if __name__ == "__main__":  # python -m tests.claims.example; read the difference before committing

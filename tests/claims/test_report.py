@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from harness.report.claims import to_markdown, to_terminal
+from harness.report import claims_markdown, claims_terminal
 from harness.report.escape import shorten, visible
 from tests.claims import example
 from tests.report import reading
@@ -18,7 +18,11 @@ def test_the_output_is_as_it_was_last_looked_at(name: str) -> None:
 
 
 def test_each_verdict_stands_beside_its_statement_and_what_it_costs() -> None:
-    rows = [row for row in reading.table_rows(to_markdown(example.view())) if len(row) == 10 and row[0] != "statement"]
+    rows = [
+        row
+        for row in reading.table_rows(claims_markdown.render(example.view()))
+        if len(row) == 10 and row[0] != "statement"
+    ]
     verdicts = {row[0].partition("<br>")[0]: row[8].split(" ", 1)[1] for row in rows if row[0]}
     assert verdicts == {
         "Retry delays reduced by ~40 %": "refuted",
@@ -36,7 +40,7 @@ def test_each_verdict_stands_beside_its_statement_and_what_it_costs() -> None:
 
 
 def test_secrets_of_the_system_stay_out() -> None:
-    for text in (to_markdown(example.view()), to_terminal(example.view(), 100, color=False)):
+    for text in (claims_markdown.render(example.view()), claims_terminal.render(example.view(), 200, color=False)):
         assert "no free connection" in text
         assert "canary" not in text
 
@@ -44,7 +48,7 @@ def test_secrets_of_the_system_stay_out() -> None:
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_the_terminal_shows_payloads_and_obeys_none(payload: str) -> None:
     for width in (60, 200):
-        text = reading.without_colors(to_terminal(example.poisoned(payload), width, color=True))
+        text = reading.without_colors(claims_terminal.render(example.poisoned(payload), width, color=True))
         assert text.replace("\n", "") == visible(text.replace("\n", ""))
         assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
         assert not re.search(r"##(vso)?\[", text)
@@ -53,7 +57,7 @@ def test_the_terminal_shows_payloads_and_obeys_none(payload: str) -> None:
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_markdown_holds_payloads_as_text(payload: str) -> None:
-    text = to_markdown(example.poisoned(payload))
+    text = claims_markdown.render(example.poisoned(payload))
     assert structure(text) == harmless()
     assert text.splitlines() == text.removesuffix("\n").split("\n")
     seen = "\n".join(t.content for t in reading.tokens(text) if t.type == "inline")
@@ -63,7 +67,7 @@ def test_markdown_holds_payloads_as_text(payload: str) -> None:
 
 @cache
 def harmless() -> list[str]:
-    return structure(to_markdown(example.poisoned("harmless")))
+    return structure(claims_markdown.render(example.poisoned("harmless")))
 
 
 def structure(text: str) -> list[str]:
