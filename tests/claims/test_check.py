@@ -1,5 +1,7 @@
 """What becomes of a claim: every verdict, and the reason where there is none."""
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -247,3 +249,18 @@ def test_what_is_not_measured_says_why() -> None:
     found = [judge_claim(one, [of_times(0.6)]) for one in claims]
     assert counts(found) == {SUPPORTED: 1, REFUTED: 1, NOT_MEASURED: 4}
     assert causes(found) == {"cannot be here": 1, "missing": 2, "not decided": 1}
+
+
+def test_at_the_edge_of_what_is_claimed_chance_decides_no_more_often_than_the_level_says() -> None:
+    """The true change is exactly the smallest one that bears the claim out: at 95 %, one interval in forty lies wholly
+    on either side of it; four in forty would be too many."""
+    metric = replace(TIME, gated=False)
+    verdicts = Counter(
+        judged(
+            session([sample(metric, noise(seed, 12))], [sample(metric, times(0.65, 10_000 + seed, 12))]),
+            {"change": "-40 %"},
+        ).verdict
+        for seed in range(200)
+    )
+    assert max(verdicts[SUPPORTED], verdicts[REFUTED]) <= 12
+    assert verdicts[NOT_MEASURED] >= 160

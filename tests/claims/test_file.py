@@ -7,6 +7,7 @@ import pytest
 
 from harness.claims.file import Check, Span, read_claims
 from harness.errors import ExitCode, HarnessError
+from tests.report import reading
 
 SEED = Path(__file__).parents[2] / "docs" / "seed-claims.toml"
 HEAD = 'title = "T"\n[[claim]]\nid = "one"\nwhere = "W"\nstatement = "S"\n'
@@ -108,3 +109,10 @@ def test_every_section_of_the_seed_report_has_its_claims_together_and_in_its_ord
     changes = sum(one != other for one, other in pairwise(sections))
     assert changes == len(set(sections)) - 1, "a section comes twice"
     assert len({claim.id for claim in claims}) == len(claims)
+
+
+def test_the_page_of_the_seed_report_has_a_row_for_each_of_its_claims() -> None:
+    page = (SEED.parent / "seed-claims.md").read_text("utf-8")
+    rows = [row for row in reading.table_rows(page) if len(row) == 10 and row[0] not in ("", "statement")]
+    assert [row[0].partition("<br>")[0] for row in rows] == [claim.statement for claim in read_claims(SEED).claim]
+    assert "harness claims check docs/seed-claims.toml" in page
