@@ -137,13 +137,27 @@ def _cause(judged: Judged) -> str:
 
 
 def _findings(pattern: str, check: Check | None, sessions: Sequence[Session]) -> list[Finding]:
-    """One for every metric that ``pattern`` means; of the first session that has it on both sides, or else at all."""
+    """One for every metric that ``pattern`` means, of the first session that has it on both sides, or else at all; and
+    one for every scenario that it means and no session could measure."""
     if check is not None and check.than is not None:
         return [_against(check, check.than, sessions)]
     keys = dict.fromkeys(key for session in sessions for key in session.comparisons if matches(":".join(key), pattern))
-    if not keys:
-        return [Finding(pattern, "absent", _why_absent(pattern, sessions), check)]
-    return [_finding(key, check, _best(key, sessions)) for key in keys]
+    measured = {key[0] for key in keys}
+    scenario, _, metric = pattern.partition(":")
+    lacking = [f"{name}:{metric}" for name in _unmeasured(scenario, sessions) if name not in measured]
+    absent = lacking if keys or lacking else [pattern]
+    return [
+        *(_finding(key, check, _best(key, sessions)) for key in keys),
+        *(Finding(name, "absent", _why_absent(name, sessions), check) for name in absent),
+    ]
+
+
+def _unmeasured(pattern: str, sessions: Sequence[Session]) -> list[str]:
+    """The scenarios meant by ``pattern`` that a session knows of, though it may have no value of them."""
+    runs = [run for session in sessions for run in (session.before, session.after)]
+    known = [f.scenario for run in runs for f in run.failures] + [u.scenario for run in runs for u in run.unmeasured]
+    known += [name for run in runs for name in run.left_out]
+    return [name for name in dict.fromkeys(known) if matches(name, pattern)]
 
 
 def _against(check: Check, than: str, sessions: Sequence[Session]) -> Finding:

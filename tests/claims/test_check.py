@@ -170,6 +170,27 @@ def test_a_metric_that_is_not_there_is_told_apart_from_a_scenario_that_is_not() 
         assert told(judged(one, {"metric": pattern, "after": 1})) == (NOT_MEASURED, "absent", reason)
 
 
+def test_a_pattern_holds_for_no_scenario_that_was_not_measured() -> None:
+    one = session(
+        [sample(TIME, noise(1, N), "load/rows[1]")],
+        [sample(TIME, times(0.6), "load/rows[1]")],
+        failures=(Failure("load/rows[2]", 0, "the answer was wrong"),),
+        left_out=("load/rows[3]",),
+    )
+    found = judged(one, {"metric": "load/rows[*]:time", "change": "-40 %"})
+    assert [(f.name, f.state) for f in found.findings] == [
+        ("load/rows[1]:time", "holds"),
+        ("load/rows[2]:time", "absent"),
+        ("load/rows[3]:time", "absent"),
+    ]
+    assert found.verdict is NOT_MEASURED
+    rest = [
+        session([sample(TIME, noise(3, N), name)], [sample(TIME, times(0.6, 4), name)], label)
+        for name, label in (("load/rows[2]", "B"), ("load/rows[3]", "C"))
+    ]
+    assert judge_claim(found.claim, [one, *rest]).verdict is SUPPORTED
+
+
 def test_a_measurement_that_cannot_be_trusted_decides_nothing() -> None:
     one = session([sample(TIME, noise(1, N))], [sample(TIME, [0.0, *times(0.6)[1:]])])
     for check in ({"change": "-40 %"}, {"after": "<= 100"}, {"direction": "lower"}):
