@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.baselines import policy_of
-from harness.claims.check import Session, exit_code, judge_claim, session_of
+from harness.claims.check import exit_code, judge_claim
 from harness.claims.file import read_claims
+from harness.claims.session import Session, session_of
 from harness.cli.options import config_option, project_of
 from harness.cli.show import screen
 from harness.configuration.find import nearest

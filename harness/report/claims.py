@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from harness.claims.check import ClaimVerdict, Finding, Judged, Session, State, causes, counts
+from harness.claims.check import ClaimVerdict, Finding, Judged, State, causes, counts
 from harness.claims.file import Check, ClaimsFile
+from harness.claims.session import Session
 from harness.judge.comparison import Comparison, Estimate
 from harness.judge.wording import plural
 from harness.model import Metric, Run, Side

@@ -4,8 +4,9 @@ import tomllib
 from dataclasses import replace
 from pathlib import Path
 
-from harness.claims.check import Session, judge_claim, session_of
+from harness.claims.check import judge_claim
 from harness.claims.file import ClaimsFile
+from harness.claims.session import Session, session_of
 from harness.judge.policy import Policy
 from harness.model import Environment, Failure, Metric, Sample
 from harness.report import claims_markdown, claims_terminal

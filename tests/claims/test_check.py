@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.claims.check import ClaimVerdict, Judged, Session, causes, counts, exit_code, judge_claim, session_of
+from harness.claims.check import ClaimVerdict, Judged, causes, counts, exit_code, judge_claim
 from harness.claims.file import Check, Claim
+from harness.claims.session import Session, session_of
 from harness.errors import ExitCode
 from harness.judge.policy import Policy
 from harness.model import PLACEBO, Failure, Sample, Unmeasured
