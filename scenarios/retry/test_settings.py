@@ -19,7 +19,7 @@ from harness.model import Metric
 from harness.retry import RetryPolicy
 
 POLICY = ("LLM_MAX_RETRIES", "LLM_BASE_DELAY", "LLM_EXPONENTIAL_BASE", "LLM_MAX_DELAY", "LLM_TIMEOUT")
-SCALE, SLOW_SCALE = 0.05, 0.005
+SCALE, TWICE_SCALE, SLOW_SCALE = 0.05, 0.02, 0.005
 CALLERS = 5
 
 DIFFERENT = Metric("different", "1", kind="count", about="Settings that the backend does not run with as it was told.")
@@ -86,7 +86,7 @@ def test_ablation(turn: Turn, setting: str) -> None:
         provider = Provider(turn.service("llm"))
         always_fails(turn, backend, provider, policy)
         provider.play("500", "500")
-        turn.record(AFTER_TWO, float(ask(backend, SLOW_SCALE)["outcome"] == "answered"))
+        turn.record(AFTER_TWO, float(ask(backend, TWICE_SCALE)["outcome"] == "answered"))
         turn.predict(AFTER_TWO, policy.recovers(2), policy.recovers(2), "answered if it may try three times")
         provider.play(then={"slow_first_byte": 40 * SLOW_SCALE})
         with turn.timed(SLOW_LATENCY):
