@@ -82,12 +82,8 @@ def test_access(turn: Turn) -> None:
             hits = [access(backend, name, key) for key in accesses]
             expected = cache_hits(accesses, SIZE)
             wrong += sum(hit != should for hit, should in zip(hits, expected, strict=True))
-            for hit in hits:
-                turn.record(HITS[name], hit)
-            share = sum(expected) / len(expected)
-            turn.predict(
-                HITS[name], share, share, f"{len(expected)} accesses, least recently used of {SIZE} goes first"
-            )
+            turn.record(HITS[name], sum(hits))
+            turn.predict(HITS[name], sum(expected), sum(expected), f"the least recently used of {SIZE} goes first")
     turn.record(WRONG, wrong)
     turn.predict(WRONG, 0, 0, "every access is computed beforehand")
 
