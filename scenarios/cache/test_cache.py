@@ -134,10 +134,12 @@ def test_ttl(turn: Turn, ttl: float, adaptive: bool) -> None:  # noqa: FBT001
     for one, age in zip(reads, ages, strict=True):
         turn.record(HIT, one.result["cache_hit"])
         turn.record(STALE, age is not None)
+    life, gap = ttl * (2 if adaptive else 1), 2 / RATE
     if longest := max((age for age in ages if age is not None), default=0.0):
         turn.record(AGE, longest)
+        slowest = max(one.ended - one.began for one in reads)
+        assert longest <= life + slowest, "kept for longer than its time to live and the query that fetched it"
     starts = [one.index / RATE for one in reads]
-    life, gap = ttl * (2 if adaptive else 1), 2 / RATE
     low, high = (sum(cache_hits([0] * len(starts), 1, t, starts)) / len(starts) for t in (life - gap, life + gap))
     turn.predict(HIT, min(low, high), max(low, high), f"reads on schedule; a value lives {life:g} s ± two reads")
 
