@@ -112,6 +112,9 @@ def test_one_query_is_run_for_all_that_want_it_at_once(services: dict[str, str],
         assert not any(answer.json()["cache_hit"] for answer in answers)
         assert cache(running)["joined"] == 5
         assert runs(store, "one flight") == 1
+        running.get("/api/metrics/flush")
+        rows = store.query("SELECT count(), sum(rows_read), sum(cache_hit) FROM query_metrics", running.database)
+        assert rows.split() == ["6", "1", "0"], "each is a query, one of them read"
         assert running.select("SELECT sleep(2), 'one flight'")["cache_hit"]
 
 
