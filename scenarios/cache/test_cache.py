@@ -67,7 +67,7 @@ def backend_with(turn: Turn, **settings: object) -> Iterator[RunningService]:
         yield backend
 
 
-@pytest.mark.scenario(tag="full", rounds=4)
+@pytest.mark.scenario(tag="full", rounds=2)
 def test_access(turn: Turn) -> None:
     """Known sequences of accesses to a cache of 32: which of them hit, and are those the ones that should?
 
@@ -107,7 +107,7 @@ WRITE_EVERY = 6
     [(0.05, False), (0.15, False), (0.15, True), (0.45, False)],
     ids=["50ms", "150ms", "150ms_adaptive", "450ms"],
 )
-@pytest.mark.scenario(tag="full", rounds=4)
+@pytest.mark.scenario(tag="full", rounds=2)
 def test_ttl(turn: Turn, ttl: float, adaptive: bool) -> None:  # noqa: FBT001
     """One value is read 50 times a second and changed 10 times a second: how often is it a hit, how often stale?
 
@@ -171,7 +171,7 @@ HOT = 10
 """Most wanted keys that are fetched beforehand, of 40."""
 
 
-@pytest.mark.scenario(tag="full", rounds=6)
+@pytest.mark.scenario(tag="full", rounds=2)
 def test_warming(turn: Turn) -> None:
     """The first 30 requests (Zipf, 40 keys) of a cold cache, and of one into which the ten most wanted were put.
 
@@ -205,7 +205,7 @@ CALLERS = 32
 
 
 @pytest.mark.parametrize("single_flight", [False, True], ids=["off", "single_flight"])
-@pytest.mark.scenario(tag="full", rounds=6)
+@pytest.mark.scenario(tag="full", rounds=2)
 def test_stampede(turn: Turn, single_flight: bool) -> None:  # noqa: FBT001
     """32 callers at once want what is not in the cache: how many queries does ClickHouse get for one answer?"""
     marker = f"stampede {turn.round} {turn.pair} {turn.random.random()}"
