@@ -106,7 +106,8 @@ def test_exhausted(turn: Turn) -> None:
         calls = at_once(backend, CALLERS, lambda client, _: query(client, "SELECT sleep(0.8)"))
         answers = results(calls)
         assert sleep(backend, 0), "a pool that was exhausted serves again"
-        assert pool(backend)["timeouts"] == sum(answer.status == 503 for answer in answers)
+        # The backend's own writer of metrics waits for a connection, too, and may be told the same.
+        assert pool(backend)["timeouts"] >= sum(answer.status == 503 for answer in answers)
     assert all(answer.status == 200 or "no free connection" in answer.text for answer in answers)
     turn.record(ANSWERED, sum(answer.status == 200 for answer in answers))
     turn.record(TIMED_OUT, sum(answer.status == 503 for answer in answers))
