@@ -1,0 +1,205 @@
+"""Starts the load generator as processes of its own, watches it, and reads what it wrote. `drive` is for scenarios."""
+
+import os
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import harness
+from harness.errors import ExitCode, HarnessError
+from harness.load.job import Job, Request, to_json
+from harness.load.plan import Plan, planned
+from harness.load.records import Record, WorkerEnd, from_lines
+from harness.load.summary import LATE, SHORTFALL, Summary, summarize
+from harness.measure.process import ServiceProcess
+from harness.measure.service import RunningService
+from harness.measure.watchdog import Watchdog
+
+WORKERS = "HARNESS_LOAD_WORKERS"
+"""The environment variable that ``--load-workers`` sets."""
+PROGRAM = Path(__file__).with_name("program.py")
+HOST = "127.0.0.1"
+STARTED_WITHIN = 30.0
+"""Seconds until a generator drives, at most; importing locust takes most of one."""
+_STOP_WITHIN = 2.0
+_LOOK_EVERY = 0.02
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one load showed."""
+
+    plan: Plan
+    records: tuple[Record, ...]
+    """In the order in which they were written."""
+    workers: tuple[WorkerEnd, ...]
+    late: float
+
+    @cached_property
+    def summary(self) -> Summary:
+        """Of the whole load."""
+        return summarize(self.plan, self.records, late=self.late)
+
+    def segment(self, name: str) -> Summary:
+        """Of one segment. KeyError when the plan has none of that name."""
+        return summarize(self.plan, self.records, name, self.late)
+
+    @property
+    def generator_cpu(self) -> float:
+        """Processor seconds that the generator used in all."""
+        return sum(worker.cpu for worker in self.workers)
+
+    @property
+    def busiest(self) -> float:
+        """The share of a core that the busiest worker used."""
+        return max(worker.cpu for worker in self.workers) / self.plan.seconds
+
+
+def drive(
+    service: RunningService,
+    plan: Plan,
+    requests: Sequence[Request],
+    *,
+    late: float = LATE,
+    shortfall: float = SHORTFALL,
+    log: Path | None = None,
+    **job: float,
+) -> Load:
+    """Put the load of ``plan`` on ``service`` and wait for its end.
+
+    Raises HarnessError when the generator fell short of the plan (more than a share ``shortfall`` of the starts came
+    later than ``late`` seconds, or never), when nothing was answered, or when the service or the generator died. ``job``
+    goes to `harness.load.job.Job`: ``timeout``, ``drain``, ``in_flight``. The number of workers is that of
+    ``--load-workers``. ``log`` gets what locust prints.
+    """
+    load = run(service.url, plan, requests, late=late, alive=service.check_alive, log=log, workers=workers(), **job)
+    load.summary.check(shortfall)
+    return load
+
+
+def workers() -> int:
+    """What ``--load-workers`` asked for; 0: one process does it all."""
+    return int(os.environ.get(WORKERS, "0"))
+
+
+def run(
+    url: str,
+    plan: Plan,
+    requests: Sequence[Request],
+    *,
+    workers: int = 0,
+    late: float = LATE,
+    alive: Callable[[], None] = lambda: None,
+    tell: Callable[[int], None] = lambda _: None,
+    log: Path | None = None,
+    **job: float,
+) -> Load:
+    """The same for any address, and without a judgement of the result. ``alive`` is asked all the time and raises to
+    cut the load short; ``tell`` hears how many requests are recorded so far."""
+    _check_installed()
+    with ExitStack() as cleanup:
+        folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="harness-load-")))
+        watchdog = cleanup.enter_context(Watchdog())
+        watchdog.folder(str(folder))
+        asked = Job(url, plan, tuple(requests), str(folder / "records.jsonl"), max(workers, 1))
+        asked = replace(asked, **job)  # type: ignore[arg-type]
+        (folder / "job.json").write_text(to_json(asked), "utf-8")
+        Path(asked.records).touch()
+        processes = cleanup.enter_context(_running(asked, folder, log or folder / "load.log", watchdog, workers))
+        records, ends = _watched(asked, processes, alive, tell)
+    return Load(plan, tuple(records), tuple(ends), late)
+
+
+def _watched(
+    job: Job, processes: Sequence[ServiceProcess], alive: Callable[[], None], tell: Callable[[int], None]
+) -> tuple[list[Record], list[WorkerEnd]]:
+    """Wait until every worker has ended; what was recorded."""
+    end = time.monotonic() + STARTED_WITHIN + job.plan.seconds + job.drain
+    records: list[Record] = []
+    ends: list[WorkerEnd] = []
+    with Path(job.records).open(encoding="utf-8") as file:
+        begun = ""
+        while len(ends) < job.workers:
+            alive()
+            _check_alive(processes, file.name)
+            *lines, begun = (begun + file.read()).split("\n")
+            new_records, new_ends = from_lines(lines)
+            records, ends = records + new_records, ends + new_ends
+            if new_records:
+                tell(len(records))
+            if time.monotonic() > end:
+                said = processes[0].output.last_lines
+                raise HarnessError(f"load generator: {len(ends)} of {job.workers} workers ended in time; it said:{said}")
+            time.sleep(_LOOK_EVERY)
+    return records, ends
+
+
+def _check_alive(processes: Sequence[ServiceProcess], records: str) -> None:
+    """Raise HarnessError when a generator's process has ended before its last line was there."""
+    for process in processes:
+        try:
+            process.check_alive()
+        except HarnessError:
+            ended = Path(records).read_text("utf-8").count('"complete"')
+            if ended < max(len(processes) - 1, 1):
+                raise
+
+
+@contextmanager
+def _running(
+    job: Job, folder: Path, log: Path, watchdog: Watchdog, workers: int
+) -> Iterator[Sequence[ServiceProcess]]:
+    processes: list[ServiceProcess] = []
+
+    def start(name: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", "locust", "-f", str(PROGRAM), "-L", "WARNING", *arguments]
+        processes.append(
+            ServiceProcess(name, command, folder=folder, settings=_settings(folder), log=log, watchdog=watchdog)
+        )
+
+    users = ("--headless", "-u", str(job.workers), "-r", str(job.workers), "--exit-code-on-error", "0", "--only-summary")
+    try:
+        if not workers:
+            start("load generator", *users)
+        else:
+            port = str(_free_port())
+            bound = ("--master-bind-host", HOST, "--master-bind-port", port, "--expect-workers", str(workers))
+            start("load master", "--master", *bound, *users)
+            for number in range(workers):
+                start(f"load worker {number}", "--worker", "--master-host", HOST, "--master-port", port)
+        yield processes
+    finally:
+        for process in reversed(processes):
+            process.stop(_STOP_WITHIN)
+
+
+def _settings(folder: Path) -> Mapping[str, str]:
+    """What locust's processes see: no settings of locust of the user's, and this harness."""
+    package = str(Path(harness.__file__).parents[1])
+    return {"HOME": str(folder), "PYTHONPATH": package, "HARNESS_LOAD_JOB": str(folder / "job.json")}
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def _check_installed() -> None:
+    """Without importing it."""
+    import importlib.util  # noqa: PLC0415
+
+    with suppress(ImportError, ValueError):
+        if importlib.util.find_spec("locust") is not None:
+            return
+    message = "load needs locust, which is not installed: pip install 'pytest-before-after[load]'"
+    raise HarnessError(message, ExitCode.USAGE)
+
+
+__all__ = ["Load", "Request", "drive", "planned", "run", "workers"]
