@@ -4,8 +4,8 @@
     job.py        what a generator is told: a plan, requests, an address; as JSON                       pure
     program.py    what locust runs: starts them on time, tells of every single one                      a program
     records.py    a line for every request                                                              pure
-    summary.py    throughput, quantiles with the unanswered, failures, and whether the load was there   pure
-    capacity.py   the highest rate that keeps a limit: which rate to try next                           pure, but for its loop
+    summary.py    throughput, quantiles with the unanswered, failures, and whether it was there    pure
+    capacity.py   the highest rate that keeps a limit: which rate to try next                           pure
     recovery.py   how long after a spike latency is back                                                pure
     runner.py     starts the program, watches it, reads what it told; `drive` is what scenarios call
 

@@ -109,7 +109,7 @@ def ramp(begin: float, end: float, seconds: float) -> tuple[Segment, ...]:
 
 
 def spike(base: float, peak: float, *, before: float, seconds: float, after: float) -> tuple[Segment, ...]:
-    """``base`` for ``before`` seconds, ``peak`` for ``seconds``, and ``base`` again: ``before``, ``spike``, ``after``."""
+    """``base`` for ``before`` seconds, ``peak`` for ``seconds``, ``base`` again: ``before``, ``spike``, ``after``."""
     return (
         Segment("before", before, base, base),
         Segment("spike", seconds, peak, peak),

@@ -102,7 +102,6 @@ def take_on(environment: Environment, msg: Any, **_: Any) -> None:
     _work.set((job, msg.data["worker"], begin))
 
 
-@events.init.add_listener
 def on_init(environment: Environment, runner: Any, **_: Any) -> None:
     """Say who listens to what, once locust knows whether this is a master, a worker or both."""
     if not isinstance(runner, MasterRunner):
@@ -110,8 +109,11 @@ def on_init(environment: Environment, runner: Any, **_: Any) -> None:
     if not isinstance(runner, WorkerRunner):
         shares = Shares(environment, from_json(Path(os.environ["HARNESS_LOAD_JOB"]).read_text("utf-8")))
         runner.register_message("harness-told", shares.told)
-        environment.events.test_start.add_listener(shares.give_out)
+        environment.events.test_start.add_listener(shares.give_out)  # type: ignore[no-untyped-call]
         gevent.spawn(shares.progress)
+
+
+events.init.add_listener(on_init)  # type: ignore[no-untyped-call]
 
 
 class OpenLoopUser(FastHttpUser):
@@ -175,13 +177,20 @@ class OpenLoopUser(FastHttpUser):
         )
         content = answer.content or b""
         if answer.status_code != request.status:
-            error = f"status {answer.status_code}" if answer.status_code else str(answer.error)
+            error = f"status {answer.status_code}" if answer.status_code else str(answer.error)  # type: ignore[attr-defined]
         else:
             error = "" if request.expects.encode() in content else "the answer does not contain what it should"
         self._note(start, request, began, "failed" if error else "answered", answer.status_code, len(content), error)
 
     def _note(
-        self, start: Start, request: Request, began: float, outcome: Any, status: int = 0, size: int = 0, error: str = ""
+        self,
+        start: Start,
+        request: Request,
+        began: float,
+        outcome: Any,
+        status: int = 0,
+        size: int = 0,
+        error: str = "",
     ) -> None:
         ended = self._now()
         del self._open[start.number]

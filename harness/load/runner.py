@@ -1,5 +1,6 @@
 """Starts the load generator as processes of its own, watches it, and reads what it wrote. `drive` is for scenarios."""
 
+import importlib.util
 import os
 import socket
 import sys
@@ -7,22 +8,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import harness
 from harness.errors import ExitCode, HarnessError
 from harness.load.job import Job, Request, to_json
-from harness.load.plan import Plan, planned
+from harness.load.plan import Plan
 from harness.load.records import Record, WorkerEnd, from_lines
 from harness.load.summary import LATE, SHORTFALL, Summary, summarize
+from harness.measure.environment import LOAD_WORKERS
 from harness.measure.process import ServiceProcess
 from harness.measure.service import RunningService
 from harness.measure.watchdog import Watchdog
 
-WORKERS = "HARNESS_LOAD_WORKERS"
-"""The environment variable that ``--load-workers`` sets."""
 PROGRAM = Path(__file__).with_name("program.py")
 HOST = "127.0.0.1"
 STARTED_WITHIN = 30.0
@@ -68,24 +68,35 @@ def drive(
     *,
     late: float = LATE,
     shortfall: float = SHORTFALL,
+    timeout: float = 60.0,
+    drain: float = 5.0,
     log: Path | None = None,
-    **job: float,
 ) -> Load:
     """Put the load of ``plan`` on ``service`` and wait for its end.
 
     Raises HarnessError when the generator fell short of the plan (more than a share ``shortfall`` of the starts came
-    later than ``late`` seconds, or never), when nothing was answered, or when the service or the generator died. ``job``
-    goes to `harness.load.job.Job`: ``timeout``, ``drain``, ``in_flight``. The number of workers is that of
-    ``--load-workers``. ``log`` gets what locust prints.
+    later than ``late`` seconds, or never), when nothing was answered, or when the service or the generator died.
+    ``timeout`` and ``drain`` as in `harness.load.job.Job`. The number of workers is that of ``--load-workers``. ``log``
+    gets what locust prints.
     """
-    load = run(service.url, plan, requests, late=late, alive=service.check_alive, log=log, workers=workers(), **job)
+    load = run(
+        service.url,
+        plan,
+        requests,
+        workers=workers(),
+        late=late,
+        timeout=timeout,
+        drain=drain,
+        alive=service.check_alive,
+        log=log,
+    )
     load.summary.check(shortfall)
     return load
 
 
 def workers() -> int:
     """What ``--load-workers`` asked for; 0: one process does it all."""
-    return int(os.environ.get(WORKERS, "0"))
+    return int(os.environ.get(LOAD_WORKERS, "0"))
 
 
 def run(
@@ -97,8 +108,10 @@ def run(
     late: float = LATE,
     alive: Callable[[], None] = lambda: None,
     tell: Callable[[int], None] = lambda _: None,
+    timeout: float = 60.0,
+    drain: float = 5.0,
+    in_flight: int = 1000,
     log: Path | None = None,
-    **job: float,
 ) -> Load:
     """The same for any address, and without a judgement of the result. ``alive`` is asked all the time and raises to
     cut the load short; ``tell`` hears how many requests are recorded so far."""
@@ -107,8 +120,8 @@ def run(
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="harness-load-")))
         watchdog = cleanup.enter_context(Watchdog())
         watchdog.folder(str(folder))
-        asked = Job(url, plan, tuple(requests), str(folder / "records.jsonl"), max(workers, 1))
-        asked = replace(asked, **job)  # type: ignore[arg-type]
+        file = str(folder / "records.jsonl")
+        asked = Job(url, plan, tuple(requests), file, max(workers, 1), in_flight, timeout, drain)
         (folder / "job.json").write_text(to_json(asked), "utf-8")
         Path(asked.records).touch()
         processes = cleanup.enter_context(_running(asked, folder, log or folder / "load.log", watchdog, workers))
@@ -135,7 +148,9 @@ def _watched(
                 tell(len(records))
             if time.monotonic() > end:
                 said = processes[0].output.last_lines
-                raise HarnessError(f"load generator: {len(ends)} of {job.workers} workers ended in time; it said:{said}")
+                raise HarnessError(
+                    f"load generator: {len(ends)} of {job.workers} workers ended in time; it said:{said}"
+                )
             time.sleep(_LOOK_EVERY)
     return records, ends
 
@@ -152,9 +167,7 @@ def _check_alive(processes: Sequence[ServiceProcess], records: str) -> None:
 
 
 @contextmanager
-def _running(
-    job: Job, folder: Path, log: Path, watchdog: Watchdog, workers: int
-) -> Iterator[Sequence[ServiceProcess]]:
+def _running(job: Job, folder: Path, log: Path, watchdog: Watchdog, workers: int) -> Iterator[Sequence[ServiceProcess]]:
     processes: list[ServiceProcess] = []
 
     def start(name: str, *arguments: str) -> None:
@@ -163,7 +176,16 @@ def _running(
             ServiceProcess(name, command, folder=folder, settings=_settings(folder), log=log, watchdog=watchdog)
         )
 
-    users = ("--headless", "-u", str(job.workers), "-r", str(job.workers), "--exit-code-on-error", "0", "--only-summary")
+    users = (
+        "--headless",
+        "-u",
+        str(job.workers),
+        "-r",
+        str(job.workers),
+        "--exit-code-on-error",
+        "0",
+        "--only-summary",
+    )
     try:
         if not workers:
             start("load generator", *users)
@@ -193,13 +215,8 @@ def _free_port() -> int:
 
 def _check_installed() -> None:
     """Without importing it."""
-    import importlib.util  # noqa: PLC0415
-
     with suppress(ImportError, ValueError):
         if importlib.util.find_spec("locust") is not None:
             return
     message = "load needs locust, which is not installed: pip install 'pytest-before-after[load]'"
     raise HarnessError(message, ExitCode.USAGE)
-
-
-__all__ = ["Load", "Request", "drive", "planned", "run", "workers"]
