@@ -23,6 +23,7 @@ from harness.measure.process import ServiceProcess
 from harness.measure.service import RunningService
 from harness.measure.watchdog import Watchdog
 
+LOAD_MASTER = "HARNESS_LOAD_MASTER"
 PROGRAM = Path(__file__).with_name("program.py")
 HOST = "127.0.0.1"
 STARTED_WITHIN = 30.0
@@ -76,14 +77,15 @@ def drive(
 
     Raises HarnessError when the generator fell short of the plan (more than a share ``shortfall`` of the starts came
     later than ``late`` seconds, or never), when nothing was answered, or when the service or the generator died.
-    ``timeout`` and ``drain`` as in `harness.load.job.Job`. The number of workers is that of ``--load-workers``. ``log``
-    gets what locust prints.
+    ``timeout`` and ``drain`` as in `harness.load.job.Job`. There are as many workers as ``--load-workers`` says,
+    started here, or awaited where the environment variable HARNESS_LOAD_MASTER says. ``log`` gets what locust prints.
     """
     load = run(
         service.url,
         plan,
         requests,
         workers=workers(),
+        master=master(),
         late=late,
         timeout=timeout,
         drain=drain,
@@ -99,12 +101,23 @@ def workers() -> int:
     return int(os.environ.get(LOAD_WORKERS, "0"))
 
 
+def master() -> tuple[str, int] | None:
+    """Where workers of other machines are awaited, by HARNESS_LOAD_MASTER=HOST:PORT; None: they are started here."""
+    host, _, port = os.environ.get(LOAD_MASTER, "").rpartition(":")
+    if host and port.isdecimal() and workers():
+        return host, int(port)
+    if LOAD_MASTER in os.environ:
+        raise HarnessError(f"{LOAD_MASTER}: HOST:PORT is needed, and --load-workers", ExitCode.USAGE)
+    return None
+
+
 def run(
     url: str,
     plan: Plan,
     requests: Sequence[Request],
     *,
     workers: int = 0,
+    master: tuple[str, int] | None = None,
     late: float = LATE,
     alive: Callable[[], None] = lambda: None,
     tell: Callable[[int], None] = lambda _: None,
@@ -113,8 +126,11 @@ def run(
     in_flight: int = 1000,
     log: Path | None = None,
 ) -> Load:
-    """The same for any address, and without a judgement of the result. ``alive`` is asked all the time and raises to
-    cut the load short; ``tell`` hears how many requests are recorded so far."""
+    """The same for any address, and without a judgement of the result.
+
+    With ``master``, an address of this machine, that many ``workers`` are awaited there and none is started. ``alive``
+    is asked all the time and raises to cut the load short; ``tell`` hears how many requests are recorded so far.
+    """
     _check_installed()
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="harness-load-")))
@@ -124,7 +140,9 @@ def run(
         asked = Job(url, plan, tuple(requests), file, max(workers, 1), in_flight, timeout, drain)
         (folder / "job.json").write_text(to_json(asked), "utf-8")
         Path(asked.records).touch()
-        processes = cleanup.enter_context(_running(asked, folder, log or folder / "load.log", watchdog, workers))
+        processes = cleanup.enter_context(
+            _running(asked, folder, log or folder / "load.log", watchdog, workers, master)
+        )
         records, ends = _watched(asked, processes, alive, tell)
     return Load(plan, tuple(records), tuple(ends), late)
 
@@ -140,7 +158,7 @@ def _watched(
         begun = ""
         while len(ends) < job.workers:
             alive()
-            _check_alive(processes, file.name)
+            _check_alive(processes, file.name, job.workers)
             *lines, begun = (begun + file.read()).split("\n")
             new_records, new_ends = from_lines(lines)
             records, ends = records + new_records, ends + new_ends
@@ -155,19 +173,20 @@ def _watched(
     return records, ends
 
 
-def _check_alive(processes: Sequence[ServiceProcess], records: str) -> None:
+def _check_alive(processes: Sequence[ServiceProcess], records: str, workers: int) -> None:
     """Raise HarnessError when a generator's process has ended before its last line was there."""
     for process in processes:
         try:
             process.check_alive()
         except HarnessError:
-            ended = Path(records).read_text("utf-8").count('"complete"')
-            if ended < max(len(processes) - 1, 1):
+            if Path(records).read_text("utf-8").count('"complete"') < workers:
                 raise
 
 
 @contextmanager
-def _running(job: Job, folder: Path, log: Path, watchdog: Watchdog, workers: int) -> Iterator[Sequence[ServiceProcess]]:
+def _running(
+    job: Job, folder: Path, log: Path, watchdog: Watchdog, workers: int, master: tuple[str, int] | None
+) -> Iterator[Sequence[ServiceProcess]]:
     processes: list[ServiceProcess] = []
 
     def start(name: str, *arguments: str) -> None:
@@ -190,11 +209,11 @@ def _running(job: Job, folder: Path, log: Path, watchdog: Watchdog, workers: int
         if not workers:
             start("load generator", *users)
         else:
-            port = str(_free_port())
-            bound = ("--master-bind-host", HOST, "--master-bind-port", port, "--expect-workers", str(workers))
+            host, port = master or (HOST, _free_port())
+            bound = ("--master-bind-host", host, "--master-bind-port", str(port), "--expect-workers", str(workers))
             start("load master", "--master", *bound, *users)
-            for number in range(workers):
-                start(f"load worker {number}", "--worker", "--master-host", HOST, "--master-port", port)
+            for number in range(0 if master else workers):
+                start(f"load worker {number}", "--worker", "--master-host", host, "--master-port", str(port))
         yield processes
     finally:
         for process in reversed(processes):

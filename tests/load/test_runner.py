@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -15,10 +16,11 @@ import pytest
 from harness.errors import HarnessError
 from harness.load.job import Job, Request, mixed
 from harness.load.plan import Plan, constant, planned, spike
-from harness.load.runner import Load, drive, run
+from harness.load.runner import PROGRAM, Load, drive, run
 from tests.load.conftest import Serve
-from tests.reference.backend_process import until
+from tests.reference.backend_process import free_port, until
 
+ROOT = Path(__file__).parents[2]
 WORK = Request("work", "/work", expects="done")
 LIVE = Request("live", "/live", expects="live")
 EARLY = 0.002
@@ -122,6 +124,29 @@ def test_two_workers_share_the_starts_and_begin_together(serve: Serve) -> None:
     assert all(one.began >= one.intended - EARLY for one in load.records)
 
 
+def test_workers_may_be_started_elsewhere(serve: Serve) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "locust", "-f", PROGRAM, "--worker", "--master-host", "127.0.0.1"]
+    with ExitStack() as cleanup:
+        for _ in range(2):
+            worker = subprocess.Popen([*command, "--master-port", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL)
+            cleanup.callback(worker.wait)
+            cleanup.callback(worker.kill)
+        plan = Plan(constant(40, 0.5))
+        load = run(serve().url, plan, [LIVE], workers=2, master=("127.0.0.1", port))
+    assert recorded(load) == expected(plan, LIVE)
+
+
+def test_a_worker_that_dies_is_named(serve: Serve, own_generators: Callable[[], list[psutil.Process]]) -> None:
+    def kill(_: int) -> None:
+        workers = [process for process in own_generators() if "--worker" in process.cmdline()]
+        workers[0].kill()
+
+    with pytest.raises(HarnessError, match=r"load worker \d was ended by SIGKILL"):
+        run(serve().url, Plan(constant(20, 60)), [LIVE], workers=2, tell=kill)
+    assert own_generators() == []
+
+
 def test_a_killed_generator_is_named_and_leaves_nothing(
     serve: Serve, own_generators: Callable[[], list[psutil.Process]], tmp_path: Path
 ) -> None:
@@ -156,7 +181,7 @@ def test_whoever_is_killed_leaves_no_generator(
         "tell=lambda _: print('on', flush=True))"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], env=dict(os.environ)
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=ROOT, env=dict(os.environ)
     ) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == b"on\n"
