@@ -28,7 +28,8 @@ PROGRAM = Path(__file__).with_name("program.py")
 HOST = "127.0.0.1"
 STARTED_WITHIN = 30.0
 """Seconds until a generator drives, at most; importing locust takes most of one."""
-_STOP_WITHIN = 2.0
+_STOP_WITHIN = 0.0
+"""Seconds for an orderly end: a generator has nothing left to do, its lines are written as they come."""
 _LOOK_EVERY = 0.02
 
 
