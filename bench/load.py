@@ -2,9 +2,10 @@
 
     python -m bench.load [--rounds N] [--only freeze|cost]
 
-`freeze`: a server that needs 50 ms for an answer stands still for 2 s (SIGSTOP) under 100 requests a second. At once, on the same server, three clients: `harness.load`; an open-loop client written another way (asyncio, raw sockets,
-a connection for each request), which is the truth here; and a closed loop of plain locust (ten users, each with
-`constant_throughput(10)`), which is what a load test usually is. All three meet the same freeze.
+`freeze`: a server that needs 50 ms for an answer stands still for 2 s (SIGSTOP) under 100 requests a second. Three
+clients are on it at the same time and meet the same freeze: `harness.load`; an open-loop client written another way
+(asyncio, raw sockets, a connection for each request), which is the truth here; and a closed loop of plain locust (ten
+users, each with `constant_throughput(10)`), which is what a load test usually is.
 
 `cost`: processor time of the generator per request, its start-up left out, against a server that answers at once:
 `harness.load` and plain locust at 500 a second, plain locust with ten users that never wait, and wrk, if it is

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 from harness.errors import HarnessError
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 Outcome = Literal["answered", "failed", "unanswered"]
 
 
@@ -53,7 +54,7 @@ class WorkerEnd:
 
 def to_line(record: Record | WorkerEnd) -> str:
     """A line, without its end."""
-    return json.dumps(asdict(record), separators=(",", ":"))
+    return _encode({field: getattr(record, field) for field in record.__slots__})
 
 
 def from_lines(lines: Iterable[str]) -> tuple[list[Record], list[WorkerEnd]]:
