@@ -142,6 +142,8 @@ class OpenLoopUser(FastHttpUser):
         self._lines: list[str] = []
         self._open: dict[int, tuple[Start, Request, float]] = {}
         telling = gevent.spawn(self._tell_now_and_then)
+        with contextlib.suppress(OSError):  # where it is allowed: a generator that waits for what it loads is none
+            os.nice(-10)
         gc.freeze()  # what was imported is not looked through again and again
         cpu, complete = time.process_time(), False
         try:

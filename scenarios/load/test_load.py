@@ -110,12 +110,12 @@ def test_steps(turn: Turn) -> None:
 
 @pytest.mark.scenario(tag="full", rounds=2)
 def test_capacity(turn: Turn) -> None:
-    """The highest rate at which 95 % of the requests are answered within 100 ms, to a factor of 1.3."""
+    """The highest rate at which 95 % of the requests are answered within 100 ms, to a factor of 1.5."""
     plans = turn.random.getrandbits(32)
     requests = mix(turn)
 
     def probe(rate: float) -> Probed:
-        plan = Plan(constant(rate, 1.0), "poisson", plans)
+        plan = Plan(constant(rate, 0.8), "poisson", plans)
         found = drive(turn.service("backend"), plan, requests, late=1.0, shortfall=1.0)
         if found.busiest > 0.8:
             return "generator"
@@ -123,7 +123,7 @@ def test_capacity(turn: Turn) -> None:
         kept = quantile.seconds <= LIMIT and not quantile.at_least and not found.summary.failed
         return "kept" if kept else "broken"
 
-    turn.record(CAPACITY, max(find(Search(RATE, 1000.0, precision=0.3, least=RATE / 4), probe).rate, 1.0))
+    turn.record(CAPACITY, max(find(Search(2 * RATE, 1000.0, precision=0.5, least=RATE / 4), probe).rate, 1.0))
 
 
 @pytest.mark.scenario(tag="soak", rounds=2)
