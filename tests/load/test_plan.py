@@ -69,11 +69,8 @@ def test_starts_are_in_order_within_their_segment_and_the_plan(
     for start in made:
         begin, end = plan.span(start.segment)
         assert begin <= start.at <= end + 1e-9
-    if arrivals == "uniform":
-        assert (
-            len(made) == math.ceil(sum(segment.starts for segment in segments) - 1e-9)
-            or abs(len(made) - sum(segment.starts for segment in segments)) <= 1 + 1e-6
-        )
+    if arrivals == "uniform":  # one at every whole number of expected starts, from 0 on
+        assert 0 <= len(made) - sum(segment.starts for segment in segments) + 1e-6 <= 1 + 2e-6
 
 
 @given(SEGMENTS, st.integers(1, 7))
