@@ -72,14 +72,15 @@ def drive(
     shortfall: float = SHORTFALL,
     timeout: float = 60.0,
     drain: float = 5.0,
-    log: Path | None = None,
+    keep: Path | None = None,
 ) -> Load:
     """Put the load of ``plan`` on ``service`` and wait for its end.
 
     Raises HarnessError when the generator fell short of the plan (more than a share ``shortfall`` of the starts came
     later than ``late`` seconds, or never), when nothing was answered, or when the service or the generator died.
     ``timeout`` and ``drain`` as in `harness.load.job.Job`. There are as many workers as ``--load-workers`` says,
-    started here, or awaited where the environment variable HARNESS_LOAD_MASTER says. ``log`` gets what locust prints.
+    started here, or awaited where the environment variable HARNESS_LOAD_MASTER says. ``keep`` is a folder that keeps a
+    line for every request (``records.jsonl``) and what locust printed (``load.log``).
     """
     load = run(
         service.url,
@@ -91,7 +92,7 @@ def drive(
         timeout=timeout,
         drain=drain,
         alive=service.check_alive,
-        log=log,
+        keep=keep,
     )
     load.summary.check(shortfall)
     return load
@@ -125,7 +126,7 @@ def run(
     timeout: float = 60.0,
     drain: float = 5.0,
     in_flight: int = 1000,
-    log: Path | None = None,
+    keep: Path | None = None,
 ) -> Load:
     """The same for any address, and without a judgement of the result.
 
@@ -137,13 +138,13 @@ def run(
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="harness-load-")))
         watchdog = cleanup.enter_context(Watchdog())
         watchdog.folder(str(folder))
-        file = str(folder / "records.jsonl")
+        kept = keep or folder
+        kept.mkdir(parents=True, exist_ok=True)
+        file = str(kept / "records.jsonl")
         asked = Job(url, plan, tuple(requests), file, max(workers, 1), in_flight, timeout, drain)
         (folder / "job.json").write_text(to_json(asked), "utf-8")
-        Path(asked.records).touch()
-        processes = cleanup.enter_context(
-            _running(asked, folder, log or folder / "load.log", watchdog, workers, master)
-        )
+        Path(asked.records).write_bytes(b"")
+        processes = cleanup.enter_context(_running(asked, folder, kept / "load.log", watchdog, workers, master))
         records, ends = _watched(asked, processes, alive, tell)
     return Load(plan, tuple(records), tuple(ends), late)
 
@@ -162,7 +163,8 @@ def _watched(
             _check_alive(processes, file.name, job.workers)
             *lines, begun = (begun + file.read()).split("\n")
             new_records, new_ends = from_lines(lines)
-            records, ends = records + new_records, ends + new_ends
+            records.extend(new_records)
+            ends.extend(new_ends)
             if new_records:
                 tell(len(records))
             if time.monotonic() > end:

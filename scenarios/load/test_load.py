@@ -41,6 +41,8 @@ LATE = 0.025
 """Seconds by which a start may be late; on two cores the generator waits for the backend now and then."""
 ALLOWED = 0.03
 """The share of starts that may be late: one busy moment of the machine is a few of some hundred."""
+REAL_TIME = {"X-Time-Scale": "1"}
+"""Timeouts of the calls to the provider are not shortened: under load an answer would be lost to the shortening."""
 LIMIT = 0.100
 """Seconds within which 95 % of the requests have to be answered, for the capacity."""
 
@@ -52,15 +54,17 @@ def mix(turn: Turn) -> tuple[Request, ...]:
     turn.service("llm").delete("/calls")
     return (
         Request("query", "/api/query", "POST", {"sql": "SELECT {number} + 1"}, expects='"rows"'),
-        Request("llm", "/api/llm", "POST", {"prompt": "How fast are you?"}, expects='"answered"'),
+        Request("llm", "/api/llm", "POST", {"prompt": "How fast?"}, headers=REAL_TIME, expects='"answered"'),
         Request("metrics", "/api/metrics/summary", expects="{"),
     )
 
 
 def load(turn: Turn, *segments: Segment) -> Load:
-    """Put a load on the backend; the same schedule for both variants of a pair."""
+    """Put a load on the backend, the same schedule for both variants of a pair. A line for each request stays in the
+    session's folder."""
     plan = Plan(segments, "poisson", seed=turn.random.getrandbits(32))
-    return drive(turn.service("backend"), plan, mix(turn), late=LATE, shortfall=ALLOWED)
+    keep = turn.stack.logs / turn.scenario / f"round-{turn.round}-{turn.side}"
+    return drive(turn.service("backend"), plan, mix(turn), late=LATE, shortfall=ALLOWED, keep=keep)
 
 
 def record(turn: Turn, found: Summary) -> None:

@@ -16,6 +16,7 @@ import pytest
 from harness.errors import HarnessError
 from harness.load.job import Job, Request, mixed
 from harness.load.plan import Plan, constant, planned, spike
+from harness.load.records import from_lines
 from harness.load.runner import PROGRAM, Load, drive, run
 from tests.load.conftest import Serve
 from tests.reference.backend_process import free_port, until
@@ -59,10 +60,12 @@ def recorded(load: Load) -> list[tuple[int, str, str, float]]:
     return sorted((one.number, one.name, one.segment, one.intended) for one in load.records)
 
 
-def test_every_planned_start_is_made_checked_and_recorded(serve: Serve) -> None:
+def test_every_planned_start_is_made_checked_and_recorded(serve: Serve, tmp_path: Path) -> None:
     plan = Plan(spike(40, 200, before=0.3, seconds=0.2, after=0.3), "poisson", seed=5)
     told: list[int] = []
-    load = run(serve(work=0.005).url, plan, [WORK, LIVE], tell=told.append)
+    load = run(serve(work=0.005).url, plan, [WORK, LIVE], tell=told.append, keep=tmp_path / "kept")
+    kept = (tmp_path / "kept" / "records.jsonl").read_text("utf-8").splitlines()
+    assert from_lines(kept) == (list(load.records), list(load.workers))
     assert recorded(load) == expected(plan, WORK, LIVE)
     assert {one.outcome for one in load.records} == {"answered"}, load.summary.failures
     assert {one.status for one in load.records} == {200}
