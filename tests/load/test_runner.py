@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.load.job import Job, Request, mixed
 from harness.load.plan import Plan, constant, planned, spike
 from harness.load.records import from_lines
-from harness.load.runner import PROGRAM, Load, drive, run
+from harness.load.runner import PROGRAM, Load, drive, master, run, workers
 from tests.load.conftest import Serve
 from tests.reference.backend_process import free_port, until
 
@@ -140,10 +140,27 @@ def test_workers_may_be_started_elsewhere(serve: Serve) -> None:
     assert recorded(load) == expected(plan, LIVE)
 
 
+@pytest.mark.parametrize(
+    ("address", "number", "expected"),
+    [(None, "2", None), ("10.0.0.5:5557", "2", ("10.0.0.5", 5557)), ("10.0.0.5:5557", "0", "--load-workers"),
+     ("10.0.0.5", "2", "HOST:PORT"), ("10.0.0.5:x", "2", "HOST:PORT")],
+)  # fmt: skip
+def test_where_workers_of_other_machines_are_awaited(
+    address: str | None, number: str, expected: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_LOAD_WORKERS", number)
+    if address is not None:
+        monkeypatch.setenv("HARNESS_LOAD_MASTER", address)
+    if isinstance(expected, str):
+        with pytest.raises(HarnessError, match=expected):
+            master()
+    else:
+        assert (master(), workers()) == (expected, int(number))
+
+
 def test_a_worker_that_dies_is_named(serve: Serve, own_generators: Callable[[], list[psutil.Process]]) -> None:
     def kill(_: int) -> None:
-        workers = [process for process in own_generators() if "--worker" in process.cmdline()]
-        workers[0].kill()
+        next(process for process in own_generators() if "--worker" in process.cmdline()).kill()
 
     with pytest.raises(HarnessError, match=r"load worker \d was ended by SIGKILL"):
         run(serve().url, Plan(constant(20, 60)), [LIVE], workers=2, tell=kill)
