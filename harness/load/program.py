@@ -196,7 +196,8 @@ class OpenLoopUser(FastHttpUser):
         error: str = "",
     ) -> None:
         ended = self._now()
-        del self._open[start.number]
+        if self._open.pop(start.number, None) is None:
+            return  # it was unanswered when all was over, and has been told as that
         self._lines.append(
             to_line(
                 Record(
