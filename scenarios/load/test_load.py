@@ -7,7 +7,7 @@ provider that answers at once, one asks for the metrics. A wrong answer is a fai
 in no latency. When the load could not be made as planned - the generator shares the machine with what it loads - the
 round is invalid and says so, instead of showing the generator as the backend.
 
-Read `shortfall` first (it is the generator's), then `failures`, then the latencies.
+Read `late_starts` first (they are the generator's), then `failures`, then the latencies.
 """
 
 from dataclasses import replace
@@ -29,7 +29,7 @@ P99 = Metric("p99", "s", gated=False, about="The same for 99 %; of some hundred 
 FAILURES = Metric("failures", "1", kind="count", about="Requests with an error, a wrong answer, or none in a minute.")
 THROUGHPUT = Metric("throughput", "1/s", better="higher", gated=False, about="Good answers per second.")
 CPU = Metric("cpu_per_request", "s", about="Processor time of the backend per request.")
-SHORTFALL = Metric("late_starts", "1", kind="count", gated=False, about="Starts that the generator made too late.")
+LATE_STARTS = Metric("late_starts", "1", kind="count", gated=False, about="Starts that the generator made too late.")
 BACK = Metric("back", "s", gated=False, about="From the beginning of the spike until latency is back.")
 PEAK = Metric("p95_spike", "s", gated=False, about="p95 of the requests that should have started in the spike.")
 CAPACITY = Metric(
@@ -78,7 +78,7 @@ def record(turn: Turn, found: Summary, *, gated: bool = False) -> None:
         turn.record(metric if gated else replace(metric, gated=False), found.quantile(q).seconds)
     turn.record(THROUGHPUT, found.throughput)
     turn.record(FAILURES, found.failed + len(found.unanswered))
-    turn.record(SHORTFALL, found.late)
+    turn.record(LATE_STARTS, found.late)
 
 
 @pytest.mark.scenario(tag="full", rounds=14)

@@ -26,7 +26,7 @@ def workers_of(tiny: Path) -> tuple[set[float], str | None]:
 
 def test_scenarios_and_the_run_file_know_the_number_of_load_workers(harness: Harness, tiny: Path) -> None:
     (tiny / "scenarios" / "speed" / "test_speed.py").write_text(SCENARIO, "utf-8")
-    done = harness("run", "--load-workers", "2", "--no-gate", "--rounds", "2")
+    done = harness("run", "--load-workers", "2", "--no-gate", "--rounds", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert workers_of(tiny) == ({2.0}, "2")
     refused = harness("scenarios", "--harness-load-workers", "-1", program="pytest")
