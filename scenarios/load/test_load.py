@@ -74,10 +74,12 @@ def load(turn: Turn, *segments: Segment) -> Load:
 
 def record(turn: Turn, found: Summary, *, gated: bool = False) -> None:
     """What every load shows; gated where there are rounds enough to decide anything."""
-    for metric, q in ((P50, 0.5), (P95, 0.95), (P99, 0.99)):
-        turn.record(metric if gated else replace(metric, gated=False), found.quantile(q).seconds)
+    failures = found.failed + len(found.unanswered)
+    values = {P50: found.quantile(0.5).seconds, P95: found.quantile(0.95).seconds, FAILURES: failures}
+    for metric, value in values.items():
+        turn.record(metric if gated else replace(metric, gated=False), value)
+    turn.record(P99, found.quantile(0.99).seconds)
     turn.record(THROUGHPUT, found.throughput)
-    turn.record(FAILURES, found.failed + len(found.unanswered))
     turn.record(LATE_STARTS, found.late)
 
 
