@@ -6,12 +6,12 @@ were sent while nothing was optimized. A later delay that lessens the disturbanc
 time; one that only moves it lowers `disturbed_early`, up to the later of the two delays, and raises `disturbed_late`,
 after that, by as much.
 
-The optimization's work is real, but not that of any product: it uses the backend's own processor for a quarter of a
-second, in slices of 5 ms between which requests get their turn, then merges and indexes tables that are almost empty.
-The work is not scaled, only the delays are: of a longer or heavier work a larger share of the time would be disturbed,
-in both variants.
+The optimization's work is real, but not that of any product: it uses the backend's own processor for 0.3 s in slices of
+5 ms, between which requests get their turn, then merges and indexes tables that are empty. Only the delays are scaled:
+against them the work weighs more than 0.3 s would. What is compared is whether moving it changes how much is disturbed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
@@ -32,19 +32,28 @@ DISTURBED = Metric(
 )
 DISTURBED_EARLY = Metric("disturbed_early", "1", kind="rate", gated=False, about="The same, up to the later delay.")
 DISTURBED_LATE = Metric("disturbed_late", "1", kind="rate", gated=False, about="The same, after that.")
-DISTURBED_TIME = Metric("disturbed_requests", "1", kind="count", gated=False, about="Each is 10 ms of a scaled time.")
+DISTURBED_TIME = Metric("disturbed_requests", "1", kind="count", gated=False, about="Each is 1/50 s of a scaled time.")
 LENGTH = Metric("length", "s", gated=False, about="Of the optimization itself; nothing is scaled in it.")
 MEMORY = Metric("memory", "B", gated=False, about="Largest resident memory of the backend up to the end.")
 SERVED = Metric("served", "1", better="higher", kind="rate", gated=False, about="Requests that got a good answer.")
 
-RATE = 100.0
+RATE = 50.0
 """Requests a second."""
 DISTURBED_BEYOND = 3.0
 """Times the median of the others."""
-CHANGES = {"CLICKHOUSE_DB": "interference", "OPTIMIZATION_FAULT": "busy:25", "OPTIMIZATION_TIMEOUT": 1e5}
+SCALE = 0.02
+"""Of the delays."""
+BUSY = 0.3
+"""Seconds of work."""
+CHANGES: dict[str, object] = {
+    "CLICKHOUSE_DB": "interference",
+    "TIME_SCALE": SCALE,
+    "OPTIMIZATION_FAULT": f"busy:{BUSY / SCALE}",
+    "OPTIMIZATION_TIMEOUT": 1e5,
+}
 """The timeout stands in place of the variants' own: no work is cut short. What those do is shown by `optimization`."""
-SPAN = 0.3
-"""Seconds of a time by the clock at least: scaled as the delays are, it is half a minute."""
+SPAN = 30.0 * SCALE
+"""Seconds of a time by the clock at least."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class Times:
     @property
     def window(self) -> float:
         """How long is looked."""
-        return self.late[1] + SPAN
+        return self.late[1] + SPAN / 2
 
 
 @pytest.mark.scenario(tag="full", rounds=8)
@@ -71,14 +80,12 @@ def test_interference(turn: Turn) -> None:
         ready = backend.process.output.marks["ready"]
         memory = backend.process.peak_memory()
 
-    inside = [call for call in calls if begun <= call.intended <= ended]
-    calm = median(call.latency for call in calls if call.intended > ended or call.ended < begun)
+    calm = typical(call for call in calls if call.intended > ended or call.ended < begun)
     disturbed = [call.latency > DISTURBED_BEYOND * calm for call in calls]
-    assert inside, "no request was sent during the optimization"
-    turn.record(INSIDE, median(call.latency for call in inside))
+    turn.record(INSIDE, typical(call for call in calls if begun <= call.intended <= ended))
     turn.record(OUTSIDE, calm)
-    turn.record(EARLY, median(latencies(calls, ready, times.early)))
-    turn.record(LATE, median(latencies(calls, ready, times.late)))
+    for metric, (start, end) in ((EARLY, times.early), (LATE, times.late)):
+        turn.record(metric, typical(call for call in calls if start <= call.intended - ready <= end))
     for call, is_disturbed in zip(calls, disturbed, strict=True):
         turn.record(DISTURBED, float(is_disturbed))
         is_early = call.intended <= ready + times.early[1]
@@ -93,13 +100,16 @@ def test_interference(turn: Turn) -> None:
 def times_of(turn: Turn) -> Times:
     """The delays that both variants are set to."""
     settings = [variant.settings["backend"] for variant in turn.variants.values()]
-    first, second = sorted(float(each["OPTIMIZATION_DELAY"]) * float(each["TIME_SCALE"]) for each in settings)
+    first, second = sorted(float(each["OPTIMIZATION_DELAY"]) * SCALE for each in settings)
     length = max(second - first, SPAN)
     return Times((first, first + length), (second, second + length))
 
 
-def latencies(calls: list[Call[int]], ready: float, span: tuple[float, float]) -> list[float]:
-    return [call.latency for call in calls if span[0] <= call.intended - ready <= span[1]]
+def typical(calls: Iterable[Call[int]]) -> float:
+    """Median latency."""
+    latencies = [call.latency for call in calls]
+    assert latencies, "the machine is too slow: no request was sent in one of the times that are compared"
+    return median(latencies)
 
 
 def query(client: Client, index: int) -> int:
