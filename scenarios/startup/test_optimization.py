@@ -54,7 +54,7 @@ class Case:
 CASES = {
     "success": Case("none", 0.01),
     # Longer than the timeout of 90 s, shorter than that of 120 s. A back-off of 300 s would only make it last longer.
-    "slow": Case("slow:91", 0.012, {"OPTIMIZATION_RETRY_BACKOFF": 30}),
+    "slow": Case("slow:91", 0.016, {"OPTIMIZATION_RETRY_BACKOFF": 30}),
     "time_out": Case("slow:1000", 0.002),
     "failing": Case("fail", 0.002),
     "failing_then_ok": Case("fail_once", 0.005),
