@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from harness.configuration.load import load
 from harness.files.journal import Journal, read_journal
 from harness.files.records import Record, RoundDone, Value
 from harness.kinds import COMMON
 from harness.measure import errors
+from harness.measure.callers import at_once
 from harness.measure.errors import ErrorCounts, ErrorWatch
 from harness.measure.http import Response
 from harness.measure.recorder import Recorder
 from harness.model import SIDES, Side
+from tests.measure.conftest import Stacks
 
 GONE, LATE = "ERROR: row 7 gone", "ERROR: late by 3 s"
 
@@ -178,3 +181,37 @@ def test_taking_starts_anew() -> None:
     silent = ErrorCounts("")
     silent.listener()(GONE, False)  # noqa: FBT003
     assert silent.take() == Counter()
+
+
+def test_what_scenarios_are_refused_counts_and_what_the_harness_asks_does_not(stacks: Stacks, tiny: Path) -> None:
+    """While it comes up the service answers 503 until it is ready."""
+    file = tiny / "harness.toml"
+    file.write_text(file.read_text("utf-8").replace("WORK = 0.002,", 'WORK = 0.002, DELAY = "0.1",'), "utf-8")
+    stack = stacks.open(load(file))
+    stack.restart()
+    counts = stack.errors["backend"]
+    assert counts.take() == Counter()
+    backend = stack.service("backend")
+    assert backend.get("/nothing").status == 404
+    at_once(backend, 3, lambda client, _: client.get("/nothing"))
+    with stack.another("backend", {"DELAY": "0.2"}, settled=False) as (other, _):
+        assert counts.take() == Counter({"status 404: no such thing": 4})
+        other.get("/nothing")
+    assert backend.get("/work").status == 200
+    assert counts.take() == Counter({"status 404: no such thing": 1})
+    assert set(stack.errors) == {"backend"}
+
+
+def test_what_a_service_prints_counts_over_its_starts(stacks: Stacks, tiny: Path) -> None:
+    """Two processes, each of which complains when it starts and when it is told to stop."""
+    service = tiny / "service.py"
+    said = 'print("ERROR: hello 1", flush=True)\n    __import__("signal").signal(15, bye)\n    mark("exec")'
+    bye = 'def bye(*_):\n    print("ERROR: bye 1", flush=True)\n    os._exit(0)\n\n\nif __name__ =='
+    text = service.read_text("utf-8").replace('mark("exec")', said).replace("if __name__ ==", bye)
+    service.write_text(text, "utf-8")
+    stack = stacks.open(load(tiny / "harness.toml"))
+    stack.restart()
+    stack.restart()
+    stack.end_round()
+    counted = stack.errors["backend"].take()
+    assert counted == Counter({"hello <n>": 2, "at shutdown: bye <n>": 2})
