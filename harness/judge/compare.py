@@ -134,7 +134,9 @@ def _compare(frame: _Frame, key: Key, samples: tuple[Sample | None, Sample | Non
         return replace(comparison, verdict=obstacle.verdict, reason=obstacle.reason)
     caveats = caveats_of_samples(before, after, paired=frame.paired)
     comparison = replace(comparison, warnings=(*comparison.warnings, *caveats, *caveats_of_look(frame.looks[key[0]])))
-    if comparison.metric.kind == "count" and never_varies(before.values) and never_varies(after.values):
+    if comparison.metric.kind == "count" and (
+        (never_varies(before.values) and never_varies(after.values)) or not any((*before.values, *after.values))
+    ):
         return _exact(frame, comparison, before, after)
     if comparison.metric.quantile is not None and not frame.paired:
         return replace(comparison, verdict=Verdict.INCONCLUSIVE, report_only=True, reason=_QUANTILE_OF_TWO)

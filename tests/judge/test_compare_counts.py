@@ -45,6 +45,7 @@ def test_so_few_rounds_may_agree_by_chance(session: str, fewest: int) -> None:
     assert compare([3.0] * fewest, [4.0] * fewest, CALLS, session=session).verdict is Verdict.REGRESSED
     assert compare([3.0] * 2, [3.0] * 2, CALLS, session=session).verdict is Verdict.UNCHANGED
     assert compare([3.0], [3.0], CALLS, session=session).verdict is Verdict.INCONCLUSIVE
+    assert compare([0.0], [0.0], CALLS, session=session).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(("session", "method"), [("one", "paired randomisation"), ("two", "Poisson totals")])
