@@ -79,7 +79,10 @@ class ErrorLines:
 
     def message(self, line: str) -> str | None:
         """What the error says that this line completes; None when it completes none."""
-        line = line[:_READ]
+        whole, line = line, line[:_READ]
+        if _TRACEBACK in line and "\\n" in whole:  # all of it on this line, escaped
+            self._told = self._ended = False
+            return _message_in(whole) or whole.replace("\\n", "\n").strip().rpartition("\n")[2]
         if _TRACEBACK in line:
             told, self._inside = self._told, True
             if told or not self._level(line):

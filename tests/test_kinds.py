@@ -114,6 +114,8 @@ TRACEBACK = ("Traceback (most recent call last):", '  File "x.py", line 3, in f'
             ("2026-11-24 ERROR Traceback (most recent call last):", *TRACEBACK[1:]),
             ["Traceback (most recent call last)"],
         ),
+        (("2026 | ERROR | x | " + r"\n".join(TRACEBACK) + r"\n", "INFO: fine"), ["ValueError: bad 7"]),
+        (('{"level": "error", "msg": "gone", "exc": "' + r"\n".join(TRACEBACK[::3]) + '"}', "INFO: fine"), ["gone"]),
         ((*TRACEBACK[:2], "12:00 | INFO | cut short"), ["Traceback (most recent call last):"]),
     ],
 )

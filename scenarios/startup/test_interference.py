@@ -45,12 +45,8 @@ SCALE = 0.02
 """Of the delays."""
 BUSY = 0.3
 """Seconds of work."""
-CHANGES: dict[str, object] = {
-    "CLICKHOUSE_DB": "interference",
-    "TIME_SCALE": SCALE,
-    "OPTIMIZATION_FAULT": f"busy:{BUSY / SCALE}",
-    "OPTIMIZATION_TIMEOUT": 1e5,
-}
+WORK = {"busy": f"busy:{BUSY / SCALE}"}
+CHANGES = {"CLICKHOUSE_DB": "interference", "TIME_SCALE": SCALE, "OPTIMIZATION_TIMEOUT": 1e5}
 """The timeout stands in place of the variants' own: no work is cut short. What those do is shown by `optimization`."""
 SPAN = 30.0 * SCALE
 """Seconds of a time by the clock at least."""
@@ -70,11 +66,12 @@ class Times:
         return self.late[1] + SPAN / 2
 
 
+@pytest.mark.parametrize("work", WORK)
 @pytest.mark.scenario(tag="full", rounds=8)
-def test_interference(turn: Turn) -> None:
+def test_interference(turn: Turn, work: str) -> None:
     """Requests on a schedule while the optimization works: how many does it disturb, and when?"""
     times = times_of(turn)
-    with turn.started("backend", CHANGES, settled=False) as (backend, _):
+    with turn.started("backend", {**CHANGES, "OPTIMIZATION_FAULT": WORK[work]}, settled=False) as (backend, _):
         calls = open_loop(backend, RATE, times.window, query)
         begun, ended = worked(backend)
         ready = backend.process.output.marks["ready"]
