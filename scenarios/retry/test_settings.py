@@ -42,6 +42,7 @@ IF_SLOW = Metric(
     "answered_if_slow", "1", better="higher", kind="count", gated=False, about="A good answer after 40 s: answered."
 )
 SLOW_LATENCY = Metric("latency_if_slow", "s", gated=False, about="The same: until the end; a two hundredth.")
+HUNG_LATENCY = Metric("latency_if_hung", "s", gated=False, about="It never answers: until the end; a two hundredth.")
 
 
 def ask(client: Client, scale: float) -> dict[str, Any]:
@@ -93,6 +94,10 @@ def test_ablation(turn: Turn, setting: str) -> None:
             answer = ask(backend, SLOW_SCALE)
         turn.record(IF_SLOW, float(answer["outcome"] == "answered"))
         turn.predict(IF_SLOW, policy.timeout > 40, policy.timeout > 40, "answered if LLM_TIMEOUT is longer")
+        if setting == "LLM_TIMEOUT":  # costs more than all of the above, and no other setting makes a difference
+            provider.play(then="hang")
+            with turn.timed(HUNG_LATENCY):
+                assert ask(backend, SLOW_SCALE)["outcome"] == "fallback"
 
 
 def always_fails(turn: Turn, backend: Any, provider: Provider, policy: RetryPolicy) -> None:
