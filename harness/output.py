@@ -4,6 +4,7 @@ import contextlib
 import re
 import threading
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from harness import marks
@@ -30,9 +31,13 @@ def quoted(line: str) -> str:
 class Output:
     """Fed by one thread, asked by others."""
 
-    def __init__(self, log: Path) -> None:
-        """``log`` is appended to, as far as it can be written; what cannot be written is left out."""
+    def __init__(self, log: Path, heard: Callable[[str, bool], None] = lambda _line, _stopping: None) -> None:
+        """``log`` is appended to, as far as it can be written; what cannot be written is left out. ``heard`` is told
+        every line that is no mark, and whether the service was being stopped."""
         self._log = log
+        self._heard = heard
+        self.stopping = False
+        """Set by whoever asks the service to stop, just before."""
         self._room = MAX_LOG
         with contextlib.suppress(OSError):
             self._room -= log.stat().st_size
@@ -72,6 +77,8 @@ class Output:
             else:
                 self._marks.setdefault(*mark)
                 self._changed.notify_all()
+        if mark is None:
+            self._heard(line, self.stopping)
 
     @property
     def marks(self) -> dict[str, float]:

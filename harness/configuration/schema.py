@@ -1,9 +1,12 @@
 """What a configuration may say. The models are the documentation: every key stands here with its meaning."""
 
+import re
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from harness.kinds import COMMON
 
 
 def _environment_text(value: object) -> object:
@@ -29,6 +32,17 @@ def _possible_port(address: str) -> str:
 
 
 Address = Annotated[str, Field(pattern=r"^http://[A-Za-z0-9._-]+:[0-9]{1,5}$"), AfterValidator(_possible_port)]
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from None
+    return pattern
+
+
+Regex = Annotated[str, Field(max_length=1000), AfterValidator(_compiles)]
 
 
 class Table(BaseModel):
@@ -117,6 +131,10 @@ class Service(Table):
     comparable across sessions."""
     settles_within: Annotated[float, Field(ge=0, le=3600)] = 0.0
     """How long to wait for the mark ``settled`` (background work done) after the first answer; 0: do not wait."""
+    errors: Regex = COMMON
+    """Found in a line that the service prints, it means an error, which is counted by its kind (docs/suites/errors.md);
+    absent: common formats are known. Empty: no line is an error. Where it is given, the total is recorded even if it
+    is 0, so that it can be bounded."""
     stop_within: Seconds = 5.0
     """Time for an orderly stop (SIGTERM) before the process is killed."""
 

@@ -4,7 +4,7 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,7 @@ class ServiceContainer:
         events: Events,
         log: Path,
         on_trouble: Listener,
+        heard: Callable[[str, bool], None] = lambda _line, _stopping: None,
     ) -> None:
         """Create and start it; a HarnessError says why that fails.
 
@@ -103,7 +104,7 @@ class ServiceContainer:
         needs to reach it. ``on_trouble`` is called, from another thread, when it dies, is paused or runs out of memory.
         """
         self.name, self._what, self._events = what.name, what, events
-        self._log, self._on_trouble = log, on_trouble
+        self._log, self._on_trouble, self._heard = log, on_trouble, heard
         self._container = _configured(what, labels, network, engine)
         self.created = time.monotonic()
         try:
@@ -120,7 +121,7 @@ class ServiceContainer:
 
     def _follow(self, since: float | None) -> None:
         """Mind the running container; read what it prints from ``since`` on, in seconds since 1970, or all of it."""
-        self.output = Output(self._log)
+        self.output = Output(self._log, self._heard)
         self._events.watch(self.id, self._on_trouble)
         self._reader = threading.Thread(target=self._read, args=(since,), name=f"log of {self.name}", daemon=True)
         self._reader.start()
@@ -131,6 +132,7 @@ class ServiceContainer:
         just before that start, and what it printed before is not read again."""
         self._events.forget(self.id)
         with self._events.minded(), asked(f"{self.name}: restart its container"):
+            self.output.stopping = True
             self._wrapped.stop(timeout=math.ceil(within))
             self._reader.join(2.0)
             since = time.time_ns()
@@ -224,6 +226,7 @@ class ServiceContainer:
             asked(f"{self.name}: stop its container"),
             contextlib.suppress(docker.errors.NotFound),
         ):
+            self.output.stopping = True
             self._wrapped.stop(timeout=math.ceil(within))
             self._container.stop()
         self._reader.join(2.0)

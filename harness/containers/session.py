@@ -2,7 +2,7 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -86,6 +86,13 @@ class EngineSession:
                 with self._events.minded(), asked("remove a network"), contextlib.suppress(docker.errors.APIError):
                     network.remove()
 
-    def start(self, what: Specification, network: Network, log: Path, on_trouble: Listener) -> ServiceContainer:
-        """Start a service in ``network``; its output goes to ``log``."""
-        return ServiceContainer(what, self.labels, network, self._reach, self._events, log, on_trouble)
+    def start(
+        self,
+        what: Specification,
+        network: Network,
+        log: Path,
+        on_trouble: Listener,
+        heard: Callable[[str, bool], None] = lambda _line, _stopping: None,
+    ) -> ServiceContainer:
+        """Start a service in ``network``; its output goes to ``log``, and line by line to ``heard``."""
+        return ServiceContainer(what, self.labels, network, self._reach, self._events, log, on_trouble, heard)

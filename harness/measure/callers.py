@@ -67,6 +67,7 @@ def _calls(service: RunningService, offsets: list[float], call: Callable[[Client
 
     def run(index: int) -> None:
         with Client(service.host, service.port) as client:
+            client.met = service.met
             ready.wait()
             ready.wait()  # between the two the start is set, when every thread is there
             intended = start + offsets[index]

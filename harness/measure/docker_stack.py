@@ -151,7 +151,8 @@ class DockerStack(ServiceStack):
             init=container.init,
         )
         log = self.logs / f"{self._label}-{name}.log"
-        process = self._session.start(what, self._network, log, lambda: self._interrupt(name))
+        heard = self.errors[name].listener()
+        process = self._session.start(what, self._network, log, lambda: self._interrupt(name), heard)
         return self._asked_at(process, container.port, settings)
 
     def _lend(self, name: str, alias: str) -> None:

@@ -7,7 +7,7 @@ import math
 import select
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -95,6 +95,8 @@ class Client:
         self.host, self.port = host, port
         self._connection: Connection | None = None
         self._interrupted = False
+        self.met: Callable[[Response], None] | None = None
+        """Told every answer that is an error (status 400 and above)."""
 
     def get(self, path: str, *, headers: Mapping[str, str] | None = None, deadline: float = DEADLINE) -> Response:
         """GET ``path``."""
@@ -135,10 +137,13 @@ class Client:
         if self._connection is not None and self._connection.stale:
             self.close()
         try:
-            return self._exchange(method, path, payload, sent, time.monotonic() + deadline)
+            answer = self._exchange(method, path, payload, sent, time.monotonic() + deadline)
         except BaseException:
             self.close()
             raise
+        if self.met is not None and answer.status >= http.client.BAD_REQUEST:
+            self.met(answer)
+        return answer
 
     def _exchange(self, method: str, path: str, payload: bytes | None, headers: dict[str, str], end: float) -> Response:
         connection = self._connection

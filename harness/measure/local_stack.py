@@ -71,6 +71,7 @@ class LocalStack(ServiceStack):
             settings=settings,
             log=self.logs / f"{self._label}-{name}.log",
             watchdog=self._watchdog,
+            heard=self.errors[name].listener(),
         )
         return RunningService(name, HOST, self._ports[name], settings, process)
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -27,12 +27,13 @@ class ServiceProcess:
         settings: Mapping[str, str],
         log: Path,
         watchdog: Watchdog,
+        heard: Callable[[str, bool], None] = lambda _line, _stopping: None,
     ) -> None:
         """Start ``command``; raises HarnessError when it cannot be started. ``created`` and ``started`` are monotonic
         times in seconds, just before and after the start."""
         self.name = name
         self._watchdog = watchdog
-        self.output = Output(log)
+        self.output = Output(log, heard)
         self.created = time.monotonic()
         try:
             with uninterrupted():  # a process that the watchdog does not know would stay behind
@@ -97,6 +98,7 @@ class ServiceProcess:
     def stop(self, within: float) -> None:
         """Ask for an orderly stop, kill the whole group after ``within`` seconds."""
         if self._popen.poll() is None:
+            self.output.stopping = True
             self._popen.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(within)

@@ -11,6 +11,7 @@ from harness.masking import redact
 from harness.measure import controls
 from harness.measure.controls import ControlArms
 from harness.measure.disturbance import Snapshot, disturbance, snapshot
+from harness.measure.errors import ErrorWatch
 from harness.measure.order import generator, side_order
 from harness.measure.recorder import Recorder
 from harness.measure.scenario import Scenario
@@ -76,6 +77,8 @@ class Rounds:
     arms: ControlArms | None = None
     slowdown: Slowdown | None = None
     """For a self-test: slows `after` down in every scenario."""
+    watch: ErrorWatch = field(default_factory=lambda: ErrorWatch({side: {} for side in SIDES}))
+    """Counts the errors of both variants' services."""
     clock: Clock = time.monotonic
     machine: Callable[[], Snapshot] = snapshot
     errors: dict[str, Exception] = field(default_factory=dict)
@@ -129,6 +132,7 @@ class Rounds:
             self._tell(done, "first start of the control arms, not counted")
             self.arms.restart()
             self.arms.stack.end_round()
+        self.watch.forget()
 
     def _due(self, done: int) -> list[Scenario]:
         return [s for s in self.scenarios if s.rounds > done and s.id not in self._closed and not self._given_up(s)]
@@ -189,6 +193,7 @@ class Rounds:
         for side in SIDES:
             self.stacks[side].check_alive()
             self.stacks[side].end_round()
+        self.watch.end_round(number, self.recorder)
 
     def _start(self, number: int, done: int) -> Startups:
         """Start everything afresh, in drawn order, and measure the control arms while it is."""

@@ -32,6 +32,7 @@ from harness.files.runfile import write_run
 from harness.files.sessions import new_session_folder
 from harness.masking import redact
 from harness.measure.environment import environment
+from harness.measure.errors import ErrorWatch
 from harness.measure.recorder import Recorder
 from harness.measure.rounds import Progress, Rounds, Stopping
 from harness.measure.scenario import Scenario
@@ -180,15 +181,20 @@ def _rounds(request: Request, stacks: Stacks, beginning: _Beginning, tell: Calla
     def still_open(done: int) -> Collection[str]:
         return request.undecided(*runs_from(read_journal(beginning.folder / JOURNAL)), done)
 
+    recorder = Recorder(beginning.journal, request.overrides())
+    watch = ErrorWatch({side: dict(stacks.sides[side].errors) for side in SIDES})
+    if request.resume is not None:
+        watch.go_on(read_journal(beginning.folder / JOURNAL).records, recorder)
     return Rounds(
         stacks.sides,
         request.scenarios,
-        Recorder(beginning.journal, request.overrides()),
+        recorder,
         beginning.seed,
         tell,
         Stopping(still_open, request.project.configuration.rounds.time_limit),
         arms=stacks.arms,
         slowdown=request.slowdown,
+        watch=watch,
     )
 
 

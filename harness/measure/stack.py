@@ -15,6 +15,7 @@ from harness.configuration.schema import Override, Service
 from harness.errors import HarnessError
 from harness.masking import mask
 from harness.measure.engine import engine
+from harness.measure.errors import ErrorCounts
 from harness.measure.service import RunningService
 from harness.measure.startup import Startup, watch
 from harness.measure.variants import Configured
@@ -85,6 +86,10 @@ class ServiceStack:
         self._configured, self._services = configured, dict(configured.services)
         self._order = start_order(project.system, project.file)
         self._running: dict[str, RunningService] = {}
+        self.errors = {
+            name: ErrorCounts(service.errors, always="errors" in service.model_fields_set)
+            for name, service in self._services.items()
+        }
         self._values = {"secret": secret}
         ours = {name: service for name, service in self._services.items() if name not in configured.urls}
         self.settings = {name: service.settings for name, service in ours.items()}
@@ -158,11 +163,15 @@ class ServiceStack:
         self._services[alias] = service.model_copy(update={"settings": settings, "settles_within": patience})
         try:
             self._lend(name, alias)
+            self.errors[alias] = self.errors[name]
             self._running[alias] = other = self._launched(alias, self._services[alias])
-            yield other, watch(other, self._services[alias])
+            startup = watch(other, self._services[alias])
+            other.met = self.errors[name].answered
+            yield other, startup
         finally:
             self._stop(alias)
             del self._services[alias]
+            self.errors.pop(alias, None)
 
     def close(self) -> None:
         """Stop everything."""
@@ -170,10 +179,12 @@ class ServiceStack:
             self._stop(name)
 
     def service(self, name: str) -> RunningService:
-        """A running service by name."""
+        """A running service by name; from now on its error answers count: those met while it came up did not."""
         if name not in self._running:
             raise HarnessError(f"no running service {name!r}; there are {', '.join(sorted(self._running)) or 'none'}")
-        return self._running[name]
+        running = self._running[name]
+        running.met = self.errors[name].answered
+        return running
 
     def engines(self) -> Mapping[str, str]:
         """What each running service with a path ``engine`` answers there; a HarnessError when it answers no 200."""

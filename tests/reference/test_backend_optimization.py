@@ -58,6 +58,23 @@ def test_one_that_is_slow_but_in_time_is_done(services: dict[str, str]) -> None:
         assert report["duration"] >= 10 * SCALE
 
 
+def test_one_that_is_busy_uses_the_processor_and_lets_requests_in_between(services: dict[str, str]) -> None:
+    with backend(services, OPTIMIZATION_DELAY="2", OPTIMIZATION_FAULT="busy:20", OPTIMIZATION_TIMEOUT="1e6") as running:
+        used = running.get("/health/system")["process"]["cpu_seconds"]
+        running.log.wait(lambda line: "Starting background database index optimization" in line)
+        assert running.get("/startup")["optimization"]["state"] == "running"
+        report = settled(running)
+        assert (report["state"], report["attempts"]) == ("done", 1)
+        assert report["duration"] >= 20 * SCALE
+        assert running.get("/health/system")["process"]["cpu_seconds"] - used > 5 * SCALE
+
+
+def test_one_that_is_busy_for_too_long_is_stopped(services: dict[str, str]) -> None:
+    with backend(services, BEFORE, NOW, OPTIMIZATION_FAULT="busy:1000000", OPTIMIZATION_TIMEOUT="4") as running:
+        report = settled(running)
+        assert (report["state"], report["timeouts"]) == ("timed_out", 1)
+
+
 @pytest.mark.parametrize(
     ("fault", "retries", "state", "attempts", "failures"),
     [

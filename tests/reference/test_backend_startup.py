@@ -153,7 +153,7 @@ def test_settings_are_told_as_they_are_in_effect(before: Backend, after: Backend
         ("LLM_MAX_RETRIES", "0", "a whole number from 1 to 100"),
         ("TIME_SCALE", "nan", "a number from 1e-06 to 1000"),
         ("LLM_USE_FALLBACK", "perhaps", "true or false"),
-        ("OPTIMIZATION_FAULT", "slow", "none, fail, fail_once or slow:SECONDS"),
+        ("OPTIMIZATION_FAULT", "slow", "none, fail, fail_once, slow:SECONDS or busy:SECONDS"),
         ("CLICKHOUSE_DB", "a`b", "a name of letters, digits and underscores"),
         ("LOG_LEVEL", "\x1b[2J", "one of INFO, DEBUG, WARNING, ERROR"),
     ],
