@@ -194,6 +194,8 @@ class Run:
     """Scenarios that were asked for and gave no value: skipped, not run, or silent."""
     selection: str = ""
     """What was selected of all scenarios, such as ``-k retry``. Empty: all of them."""
+    left_out: tuple[str, ...] = ()
+    """Scenarios whose tag asks for a longer session: nothing was expected of them."""
     notes: tuple[str, ...] = ()
     """Facts that every report has to name, such as the scale of shortened waits."""
 

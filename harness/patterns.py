@@ -19,3 +19,9 @@ def told(pattern: str) -> str:
     for sign in "*?[":
         pattern = pattern.replace(f"[{sign}]", sign)
     return pattern
+
+
+def concerns(pattern: str, scenario: str) -> bool:
+    """Whether ``pattern`` could mean a metric of ``scenario``."""
+    part, separator, _ = pattern.rpartition(":")
+    return matches(scenario, part if separator else pattern)

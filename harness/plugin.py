@@ -41,6 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="in Docker: run this service of this image, whatever the configuration says; may be repeated",
     )
+    add(
+        "--harness-tag",
+        choices=["quick", "full", "soak"],
+        default="quick",
+        help="the longest scenarios to measure: quick (default), full, or soak; each includes those before it",
+    )
     add("--harness-rounds", metavar="N", type=int, help="rounds of every scenario, instead of its own number")
     add("--harness-seed", metavar="N", type=int, help="seed of the order; default: drawn and written down")
     add(
@@ -70,8 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "scenario(rounds=14, pairs=1, warmup=0, limits={}): a function that measures one thing on one variant each "
-        "time it is called with `turn`; the harness calls it for both variants, interleaved over rounds",
+        "scenario(rounds=14, pairs=1, warmup=0, limits={}, tag='quick'): a function that measures one thing on one "
+        "variant each time it is called with `turn`; the harness calls it for both variants, interleaved over rounds",
     )
 
 
@@ -94,9 +100,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in scenarios]
         items.append(NotMeasured.from_parent(scenarios[0].session, name="scenarios"))
     elif scenarios:
-        from harness.scenarios import MeasuringSession
+        from harness.scenarios import MeasuringSession, longer_than_asked, refuse_only_longer
 
-        config.stash[_SESSION] = session = MeasuringSession.of(config, scenarios, len(collected))
+        longer = longer_than_asked(config, collected)
+        left_out = [item for item in items if item in longer]
+        items[:] = [item for item in items if item not in longer]
+        if not items:
+            refuse_only_longer(left_out)
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+        if not (scenarios := _scenarios(items)):
+            return
+        config.stash[_SESSION] = session = MeasuringSession.of(config, scenarios, len(collected) - len(longer), longer)
         config.pluginmanager.register(session)
         if config.getoption("--harness-list"):
             items.clear()

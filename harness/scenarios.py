@@ -26,7 +26,7 @@ from harness.judge.stop import undecided
 from harness.judgement import Judgement, judge, to_terminal, verdict_line, write_reports
 from harness.masking import redact
 from harness.measure.rounds import Progress
-from harness.measure.scenario import Scenario
+from harness.measure.scenario import TAGS, Scenario, Tag
 from harness.measure.session import Measured, Request, measure
 from harness.measure.slowdown import Slowdown
 from harness.measure.variants import Kind
@@ -48,6 +48,7 @@ class Frequency:
     pairs: int = 1
     warmup: int = 0
     limits: Mapping[str, MetricOverride] = field(default_factory=dict)
+    tag: Tag = "quick"
 
     @classmethod
     def of(cls, item: pytest.Item) -> "Frequency":
@@ -57,11 +58,12 @@ class Frequency:
         allowed = {"rounds": 1, "pairs": 1, "warmup": 0}
         limits = limits_of(item, marker.kwargs.get("limits", {}))
         for name, value in marker.kwargs.items():
-            if name == "limits":
+            if name == "limits" or (name == "tag" and value in TAGS):
                 continue
             if name not in allowed or isinstance(value, bool) or not isinstance(value, int) or value < allowed[name]:
                 known = ", ".join(f"{key} >= {least}" for key, least in allowed.items())
-                raise pytest.UsageError(f"{item.nodeid}: scenario({name}={value!r}): allowed are whole numbers {known}")
+                told = f"whole numbers {known}, and tag: {', '.join(TAGS)}"
+                raise pytest.UsageError(f"{item.nodeid}: scenario({name}={value!r}): allowed are {told}")
         if marker.args:
             raise pytest.UsageError(f"{item.nodeid}: scenario takes keyword arguments only")
         return cls(**{**marker.kwargs, "limits": limits})
@@ -78,14 +80,17 @@ class MeasuringSession:
         skipped: Mapping[str, str],
         selection: str,
         slowdown: Slowdown | None,
+        left_out: tuple[str, ...] = (),
     ) -> None:
-        """``scenarios``: node id -> scenario; ``skipped``: node id -> why it is not measured."""
+        """``scenarios``: node id -> scenario; ``skipped``: node id -> why it is not measured; ``left_out``: the names
+        of those whose tag asks for a longer session."""
         self._config = config
         self._project = project
         self._scenarios = scenarios
         self._skipped = skipped
         self._selection = selection
         self._slowdown = slowdown
+        self._left_out = left_out
         self._measured: Measured | None = None
         self._judgements: list[tuple[str, Judgement, Policy]] = []
         self._reports: tuple[Path, ...] = ()
@@ -95,10 +100,13 @@ class MeasuringSession:
         self._reporting_cases = False
 
     @classmethod
-    def of(cls, config: pytest.Config, items: Sequence[pytest.Item], collected: int) -> "MeasuringSession":
+    def of(
+        cls, config: pytest.Config, items: Sequence[pytest.Item], collected: int, longer: Sequence[pytest.Item] = ()
+    ) -> "MeasuringSession":
         """Read the configuration; a mistake in it or in a scenario's signature is a usage error.
 
-        ``collected`` is how many scenarios there were before ``items`` were selected.
+        ``collected`` is how many scenarios there were before ``items`` were selected, without those that ask for a
+        longer session: ``longer``.
         """
         option, injected = config.getoption("--harness-config"), config.getoption("--harness-inject")
         try:
@@ -112,15 +120,15 @@ class MeasuringSession:
         _refuse_same_names(scenarios)
         skipped = {item.nodeid: why for item in items if (why := why_not_run(item))}
         chosen = selection(config, project, len(items), collected)
-        return cls(config, project, scenarios, skipped, chosen, slowdown)
+        return cls(config, project, scenarios, skipped, chosen, slowdown, tuple(sorted(map(_name, longer))))
 
     @property
     def listing(self) -> str:
-        """The scenarios, one a line: name, how often, what about."""
+        """The scenarios, one a line: name, tag, how often, what about."""
         lines = []
         for scenario in self._scenarios.values():
             about = (inspect.getdoc(scenario.function) or "").partition("\n")[0]
-            lines.append(f"{scenario.id}  {scenario.rounds} rounds × {scenario.pairs}  {about}\n")
+            lines.append(f"{scenario.id}  {scenario.tag}  {scenario.rounds} rounds × {scenario.pairs}  {about}\n")
         return "".join(lines)
 
     def result(self, item: pytest.Function) -> None:
@@ -151,6 +159,7 @@ class MeasuringSession:
             resume=find_session(self._project.reports / "out", resume) if resume else None,
             skipped={self._scenarios[node].id: why for node, why in self._skipped.items()},
             selection=self._selection,
+            left_out=self._left_out,
         )
 
     def _policy(self, before: Run, after: Run) -> Policy:
@@ -247,6 +256,25 @@ class MeasuringSession:
         reporter.write_line(verdict_line([judgement for _, judgement, _ in self._judgements], lengthened))
 
 
+def longer_than_asked(config: pytest.Config, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Those of the scenarios ``items`` whose tag asks for a longer session than this one; none when they are listed."""
+    if config.getoption("--harness-list"):
+        return []
+    asked = TAGS.index(config.getoption("--harness-tag"))
+    return [item for item in items if TAGS.index(Frequency.of(item).tag) > asked]
+
+
+def refuse_only_longer(longer: Sequence[pytest.Item]) -> None:
+    """UsageError: every scenario that was selected asks for a longer session."""
+    tags = sorted({Frequency.of(item).tag for item in longer}, key=TAGS.index)
+    scenarios = "the selected scenario is" if len(longer) == 1 else f"all {len(longer)} selected scenarios are"
+    raise pytest.UsageError(f"{scenarios} tagged {' or '.join(tags)}: --tag {tags[0]} measures them")
+
+
+def _name(item: pytest.Item) -> str:
+    return f"{item.path.parent.name}/{item.name.removeprefix('test_')}"
+
+
 def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scenario:
     assert isinstance(item, pytest.Function)
     frequency = Frequency.of(item)
@@ -257,16 +285,16 @@ def _scenario(item: pytest.Item, project: Project, planned: int | None) -> Scena
     if unknown:
         message = f"{item.nodeid}: a scenario takes `turn` and parametrized values, not {', '.join(sorted(unknown))}"
         raise pytest.UsageError(message)
-    name = item.name.removeprefix("test_")
     own = planned or frequency.rounds
     return Scenario(
-        f"{item.path.parent.name}/{name}",
+        _name(item),
         _contained(item.function),
         arguments,
         (own,) if own else project.configuration.rounds.looks,
         frequency.pairs,
         frequency.warmup,
         frequency.limits,
+        frequency.tag,
     )
 
 

@@ -30,6 +30,12 @@ from harness.cli.options import config_option, project_of, run_pytest
     help="In Docker: run this service of this image, whatever the configuration says. May be repeated.",
 )
 @click.option("-k", "expression", metavar="EXPR", help="Only scenarios that match, as pytest's -k.")
+@click.option(
+    "--tag",
+    type=click.Choice(["quick", "full", "soak"]),
+    default="quick",
+    help="The longest scenarios to measure; full includes quick, soak includes both (default: quick).",
+)
 @click.option("--rounds", type=click.IntRange(1), help="Rounds of every scenario, instead of its own number.")
 @click.option("--seed", type=int, help="Seed of the order; default: drawn and written down.")
 @click.option(
@@ -52,6 +58,7 @@ def command(
     stack: str | None,
     images: tuple[str, ...],
     expression: str | None,
+    tag: str,
     rounds: int | None,
     seed: int | None,
     resume: str | None,
@@ -70,7 +77,7 @@ def command(
     project = project_of(config)
     arguments = [str(path) for path in paths or project.scenarios]
     arguments += ["--harness-config", str(project.file)]
-    arguments += ["--harness-before", before, "--harness-after", after]
+    arguments += ["--harness-before", before, "--harness-after", after, "--harness-tag", tag]
     for image in images:
         arguments += ["--harness-image", image]
     for name, value in (

@@ -126,6 +126,7 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
         dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
         unmeasured=tuple(_unmeasured(start, {scenario for scenario, _ in series})),
         selection=start.selection,
+        left_out=start.left_out,
         notes=notes,
     )
 

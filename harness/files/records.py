@@ -31,6 +31,8 @@ class SessionStart:
     """Scenario that was asked for and will not be measured -> why."""
     selection: str = ""
     """What was selected of all scenarios; empty: all of them."""
+    left_out: tuple[str, ...] = ()
+    """Scenarios whose tag asks for a longer session."""
     schema: int = SCHEMA
 
 

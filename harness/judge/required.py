@@ -8,7 +8,7 @@ from harness.judge.obstacles import same_session
 from harness.judge.policy import Policy
 from harness.judge.wording import one_line
 from harness.model import Metric, Run
-from harness.patterns import matches, told
+from harness.patterns import concerns, matches, told
 
 Key = tuple[str, str]
 """Scenario and metric."""
@@ -33,11 +33,15 @@ def required_patterns(after: Run, policy: Policy) -> tuple[str, ...]:
 def expected(keys: Iterable[Key], runs: tuple[Run, Run], policy: Policy) -> tuple[Key, ...]:
     """Those of ``keys`` that have to be compared.
 
-    When ``after`` is a selection, what only an older run has was not asked for, unless it is required in CI.
+    When ``after`` is a selection, what only an older run has was not asked for, unless it is required in CI; neither
+    is a scenario whose tag left it to longer sessions.
     """
     before, after = runs
-    if same_session(before, after) or not after.selection:
+    if same_session(before, after) or not (after.selection or after.left_out):
         return tuple(keys)
+    if not after.selection:
+        demanded = policy.required if policy.ci else ()
+        return tuple(k for k in keys if k[0] not in after.left_out or any(matches(name_of(k), p) for p in demanded))
     measured = {(sample.scenario, sample.metric.name) for sample in after.samples}
     patterns = required_patterns(after, policy)
     return tuple(key for key in keys if key in measured or any(matches(name_of(key), p) for p in patterns))
@@ -51,14 +55,18 @@ def absent(keys: Collection[Key], runs: tuple[Run, Run], policy: Policy) -> tupl
     after = runs[1]
     names = [name_of(key) for key in keys]
     found = []
+
+    def left_out(pattern: str) -> bool:
+        return any(concerns(pattern, scenario) for scenario in after.left_out)
+
     for pattern in required_patterns(after, policy):
-        if not any(matches(name, pattern) for name in names):
+        if not any(matches(name, pattern) for name in names) and (policy.ci or not left_out(pattern)):
             key = _split(pattern)
             found.append(_missing(*key, f"required, but not measured{_renamed(key, keys)}", required=True))
     unmeasured = {u.scenario for run in runs for u in run.unmeasured}
     for pattern in policy.bounded:
         key = _split(pattern)
-        if key[0] not in unmeasured and not any(matches(name, pattern) for name in names):
+        if key[0] not in unmeasured and not left_out(pattern) and not any(matches(name, pattern) for name in names):
             bounds = "bounds are set for it, but nothing measured is called so"
             found.append(_missing(*key, f"{bounds}{_renamed(key, keys)}", required=False))
     known = {scenario for scenario, _ in keys} | {comparison.scenario for comparison in found}

@@ -151,6 +151,9 @@ class DockerStack(ServiceStack):
         process = self._session.start(what, self._network, log, lambda: self._interrupt(name))
         return self._asked_at(process, container.port, settings)
 
+    def _lend(self, name: str, alias: str) -> None:
+        self._images[alias] = self._images[name]
+
     def _again(self, name: str, running: RunningService) -> RunningService:
         running.close()
         process = running.process

@@ -42,12 +42,12 @@ class LocalStack(ServiceStack):
         super().__init__(project, side, configured, folder=folder, secret=secret, label=label)
         self._watchdog = watchdog
         self._data = folder / self._label
-        self._folders: Mapping[str, Path] = {}
+        self._folders: dict[str, Path] = {}
         self._ports = {name: _free_port() for name in self._services}
 
     def open(self) -> None:
         """Export the commits that services run from, and start the services that live a session."""
-        self._folders = self._configured.folders(self._project, self._exports, self._watchdog.mark)
+        self._folders = dict(self._configured.folders(self._project, self._exports, self._watchdog.mark))
         super().open()
 
     def _address(self, name: str) -> tuple[str, int]:
@@ -73,6 +73,11 @@ class LocalStack(ServiceStack):
             watchdog=self._watchdog,
         )
         return RunningService(name, HOST, self._ports[name], settings, process)
+
+    def _lend(self, name: str, alias: str) -> None:
+        if alias not in self._ports:
+            self._ports[alias] = _free_port()
+        self._folders[alias] = self._folders[name]
 
     def _again(self, name: str, running: RunningService) -> RunningService:
         running.stop(self._services[name].stop_within)

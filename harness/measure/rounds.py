@@ -249,6 +249,7 @@ class Rounds:
             startups=startups,
             recorder=self.recorder,
             memory=self._memory[side],
+            variants={name: self.stacks[name].variant for name in SIDES},
             clock=self.clock,
             slowdown=slowdown,
         )

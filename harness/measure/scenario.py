@@ -2,9 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from harness.configuration.schema import MetricOverride
+
+Tag = Literal["quick", "full", "soak"]
+TAGS: tuple[Tag, ...] = ("quick", "full", "soak")
+"""How much time a scenario is worth: `quick` belongs to every session, `full` to thorough ones, `soak` runs for long. A
+session of one tag measures those before it, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class Scenario:
     """Turns of each variant in a round before those, not recorded."""
     limits: Mapping[str, MetricOverride] = field(default_factory=dict)
     """Metric (or a pattern of it) -> what the scenario's own marker decides of it."""
+    tag: Tag = "quick"
 
     @property
     def rounds(self) -> int:

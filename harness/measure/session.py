@@ -75,6 +75,8 @@ class Request:
     """Scenario that was asked for and is not measured -> why."""
     selection: str = ""
     """What was selected of all scenarios; empty: all of them."""
+    left_out: tuple[str, ...] = ()
+    """Scenarios whose tag asks for a longer session."""
 
     def markers(self) -> Mapping[str, MetricOverride]:
         """Pattern of ``scenario:metric`` -> what the marker of its scenario decides of it."""
@@ -194,7 +196,7 @@ def _note_unmatched(request: Request, journal: Journal, folder: Path) -> None:
     values = [record for record in read_journal(folder / JOURNAL).records if isinstance(record, Value)]
     measured = {f"{value.scenario}:{value.metric}" for value in values}
     everything = not request.selection
-    configuration, left_out = request.project.configuration, request.skipped
+    configuration, left_out = request.project.configuration, (*request.skipped, *request.left_out)
     for note in unmatched(configuration, request.markers(), measured, left_out, everything=everything):
         journal.write(Noted(note))
 
@@ -231,6 +233,7 @@ def _begin(request: Request, stacks: Stacks) -> _Beginning:
         identity=_identity(request, stacks),
         skipped=request.skipped,
         selection=request.selection,
+        left_out=request.left_out,
     )
     journal.write(start)
     for side, images in stacks.images.items():

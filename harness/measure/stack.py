@@ -2,14 +2,16 @@
 
 import http.client
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from harness.configuration.load import Project, start_order
 from harness.configuration.placeholders import fill
-from harness.configuration.schema import Service
+from harness.configuration.schema import Override, Service
 from harness.errors import HarnessError
 from harness.masking import mask
 from harness.measure.engine import engine
@@ -49,6 +51,12 @@ class Stack(Protocol):
         """Stop a service that lives a round and start it again, with what it has left behind; how it came up."""
         ...
 
+    def another(
+        self, name: str, changes: Mapping[str, object], *, settled: bool
+    ) -> AbstractContextManager[tuple[RunningService, Startup]]:
+        """Start another instance of a service with settings changed, stop it at the end of the block."""
+        ...
+
     def service(self, name: str) -> RunningService:
         """A running service; a HarnessError when there is none of that name."""
         ...
@@ -74,7 +82,7 @@ class ServiceStack:
         self._label = label or side
         self.logs = folder
         self._exports = folder / "sources" / self._label
-        self._configured, self._services = configured, configured.services
+        self._configured, self._services = configured, dict(configured.services)
         self._order = start_order(project.system, project.file)
         self._running: dict[str, RunningService] = {}
         self._values = {"secret": secret}
@@ -96,6 +104,10 @@ class ServiceStack:
         self, name: str, service: Service, settings: Mapping[str, str], values: Mapping[str, str]
     ) -> RunningService:
         """Start a service; ``values`` fill the placeholders of its command."""
+
+    @abstractmethod
+    def _lend(self, name: str, alias: str) -> None:
+        """Let ``alias`` run as the service called ``name`` does, at an address of its own."""
 
     @abstractmethod
     def _again(self, name: str, running: RunningService) -> RunningService:
@@ -129,6 +141,28 @@ class ServiceStack:
             raise HarnessError(f"{name} runs already at {running.url}: a scenario cannot restart it")
         self._running[name] = again = self._again(name, running)
         return watch(again, self._services[name])
+
+    @contextmanager
+    def another(
+        self, name: str, changes: Mapping[str, object], *, settled: bool
+    ) -> Iterator[tuple[RunningService, Startup]]:
+        """Start another instance of a service beside the running one, with ``changes`` of its settings; with it comes
+        how it came up. It is stopped at the end of the block."""
+        running = self.service(name)
+        if self._elsewhere(name) is not None:
+            raise HarnessError(f"{name} runs already at {running.url}: no other instance of it can be started")
+        service = self._services[name]
+        alias = next(free for n in count(2) if (free := f"{name}-{n}") not in self._services)
+        settings = {**service.settings, **Override(settings=changes).settings}  # type: ignore[arg-type] # it converts
+        patience = service.settles_within if settled else 0.0
+        self._services[alias] = service.model_copy(update={"settings": settings, "settles_within": patience})
+        try:
+            self._lend(name, alias)
+            self._running[alias] = other = self._launched(alias, self._services[alias])
+            yield other, watch(other, self._services[alias])
+        finally:
+            self._stop(alias)
+            del self._services[alias]
 
     def close(self) -> None:
         """Stop everything."""

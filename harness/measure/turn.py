@@ -54,6 +54,8 @@ class Turn:
     startups: Mapping[str, Startup]
     recorder: Recorder
     memory: Memory
+    variants: Mapping[Side, Variant] = field(default_factory=dict)
+    """Both variants; secrets are masked in their settings."""
     clock: Clock = time.monotonic
     slowdown: Slowdown | None = None
     """For a self-test: lengthens the timed blocks of `after`."""
@@ -92,6 +94,18 @@ class Turn:
         """Stop ``service`` in order and start it again with the data it has left behind: a warm start. What comes after
         in this round meets the new process."""
         return self.stack.restart_warm(service)
+
+    def started(
+        self, service: str, changes: Mapping[str, object] | None = None, *, settled: bool = True
+    ) -> contextlib.AbstractContextManager[tuple[RunningService, Startup]]:
+        """Start another, fresh instance of ``service`` with this variant's settings and ``changes`` of them::
+
+            with turn.started("backend", {"POOL_SIZE": 20}) as (backend, startup): ...
+
+        The running one stays. It is stopped in order at the end of the block. ``settled=False``: its background work is
+        not waited for. Raises HarnessError when it does not come up, or runs elsewhere.
+        """
+        return self.stack.another(service, changes or {}, settled=settled)
 
     @contextlib.contextmanager
     def timed(self, metric: Metric, cpu: Metric | None = None, of: str | None = None) -> Iterator[Timing]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 
 from harness.configuration.schema import Configuration, MetricOverride
-from harness.patterns import matches, told
+from harness.patterns import concerns, matches, told
 
 
 def unmatched(
@@ -17,8 +17,8 @@ def unmatched(
     """A note for every pattern of ``scenario:metric`` that means nothing of what there was. Pure.
 
     ``markers``: patterns of the scenarios that were measured; ``measured``: names of metrics with values; ``left_out``:
-    scenarios that were asked for and not measured. Unless ``everything`` was selected only the markers can be told:
-    what the project says of the rest was not asked for.
+    scenarios that were not measured, because they were skipped or left to longer sessions. Unless ``everything`` was
+    selected only the markers can be told: what the project says of the rest was not asked for.
     """
     for pattern in markers:
         if not any(matches(name, pattern) for name in measured):
@@ -26,8 +26,8 @@ def unmatched(
     if not everything:
         return
     for pattern in configuration.metrics:
-        if not any(matches(name, pattern) for name in measured):
+        if not any(matches(name, pattern) for name in measured) and not any(concerns(pattern, s) for s in left_out):
             yield f'[metrics."{pattern}"] of the configuration applied to nothing that was measured.'
     for pattern in configuration.gate.allow_missing:
-        if not any(matches(name, pattern) for name in (*measured, *(f"{scenario}:*" for scenario in left_out))):
+        if not any(matches(name, pattern) for name in measured) and not any(concerns(pattern, s) for s in left_out):
             yield f'allow_missing = "{pattern}" of the configuration names nothing that there was.'

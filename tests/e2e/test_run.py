@@ -183,8 +183,8 @@ def test_the_scenarios_are_listed_and_nothing_else(harness: Harness) -> None:
     done = harness("list")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.strip().splitlines() == [
-        "speed/work  12 rounds × 2  How long one piece of work takes.",
-        "speed/start  12 rounds × 1  How long a start takes.",
+        "speed/work  quick  12 rounds × 2  How long one piece of work takes.",
+        "speed/start  quick  12 rounds × 1  How long a start takes.",
     ]
 
 
@@ -303,3 +303,35 @@ def test_a_signal_ends_the_session_in_order(tiny: Path, number: signal.Signals) 
     assert "HARNESS-VERDICT" in output
     assert read_run(started.journal.parent / "before.json").state == "interrupted"
     assert processes_of(tiny) == []
+
+
+def test_longer_scenarios_wait_for_their_tag(harness: Harness, tiny: Path) -> None:
+    scenario = tiny / "scenarios" / "speed" / "test_speed.py"
+    text = scenario.read_text("utf-8").replace("(rounds=12, pairs=2)", '(rounds=2, tag="full")')
+    scenario.write_text(text.replace("(rounds=12)", "(rounds=2)"), "utf-8")
+    same = ("--before", "before", "--after", "before", "--no-gate")
+
+    quick = harness("run", *same)
+    assert quick.returncode == 0, quick.stdout + quick.stderr
+    assert "1 deselected" in quick.stdout
+    runs = tiny / "reports" / "out" / "latest"
+    run = read_run(runs / "after.json")
+    assert run.left_out == ("speed/work",)
+    assert "speed/work" not in {sample.scenario for sample in run.samples}
+
+    full = harness("run", *same, "--tag", "full")
+    assert full.returncode == 0, full.stdout + full.stderr
+    run = read_run(runs / "after.json")
+    assert run.left_out == ()
+    assert "speed/work" in {sample.scenario for sample in run.samples}
+
+    listed = harness("list")
+    assert "speed/work  full  2 rounds" in listed.stdout
+    only = harness("run", *same, "-k", "work")
+    assert only.returncode == 4
+    assert "the selected scenario is tagged full: --tag full measures them" in only.stdout + only.stderr
+
+    scenario.write_text(text.replace('tag="full"', 'tag="nightly"'), "utf-8")
+    wrong = harness("run", *same)
+    assert wrong.returncode == 4
+    assert "and tag: quick, full, soak" in " ".join((wrong.stdout + wrong.stderr).split())

@@ -67,6 +67,7 @@ def test_a_file_with_anything_missing_or_of_another_type_is_not(run: Run) -> Non
         "dropped",
         "unmeasured",
         "selection",
+        "left_out",
         "predictions",
         "traces",
         "failures",

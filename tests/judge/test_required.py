@@ -148,3 +148,21 @@ def test_a_bound_on_a_scenario_that_was_left_out_does_not_hide_that_it_was() -> 
     found, gate = judged(*left_out, bounded=("load/rows:time",), allow_missing=("load/rows:time",))
     assert set(found) == {"retry/hang:time", "load/rows:*"}
     assert gate.exit_code is ExitCode.BASELINE
+
+
+def test_what_a_tag_leaves_out_is_asked_for_in_ci_only() -> None:
+    quick = {"left_out": ("load/steady",), "session": "two"}
+    before, after = run("before", there("a"), there("load/steady")), run("after", there("a"), **quick)
+    found, gate = judged(before, after, required=("load/*:time",), bounded=("load/steady:time",))
+    assert (found.keys(), gate.exit_code) == ({"a:time"}, ExitCode.OK)
+    _, in_ci = judged(before, after, required=("load/*:time",), ci=True)
+    assert in_ci.exit_code is ExitCode.BASELINE
+
+
+def test_a_tag_excuses_nothing_but_what_it_leaves_out() -> None:
+    after = run("after", there("b"), left_out=("load/steady",), session="two")
+    found, gate = judged(run("before", there("a"), there("b")), after)
+    assert found["a:time"].verdict is Verdict.MISSING
+    assert gate.exit_code is ExitCode.BASELINE
+    _, misspelt = judged(*both(there("a"), left_out=("load/steady",)), bounded=("retry/x:time",))
+    assert misspelt.exit_code is ExitCode.BASELINE

@@ -160,3 +160,38 @@ def test_a_service_that_hangs_up_when_asked_for_its_engine_is_one_sentence(proje
     stack.restart()
     with pytest.raises(HarnessError, match=r"backend exited with code 7|backend: http://.*/die does not answer: "):
         stack.engines()
+
+
+def test_another_instance_runs_beside_with_its_own_settings(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(with_settings(project, DELAY="0"))
+    stack.restart()
+    first = stack.service("backend")
+    with stack.another("backend", {"WORK": 0, "EXTRA": True}, settled=True) as (other, startup):
+        told = json.loads(other.get("/environment").body)
+        assert (told["WORK"], told["EXTRA"], told["DELAY"]) == ("0", "true", "0")
+        assert told["TOKEN"] == json.loads(first.get("/environment").body)["TOKEN"]
+        assert startup.ready > 0
+        with stack.another("backend", {}, settled=False) as (third, _):
+            assert len({first.port, other.port, third.port}) == 3
+        pid = other.process.pid
+    assert not psutil.pid_exists(pid)
+    assert first.get("/work").status == 200
+    with pytest.raises(HarnessError, match="no running service 'backend-2'"):
+        stack.service("backend-2")
+
+
+def test_another_instance_that_does_not_come_up_is_told_and_gone(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(project)
+    stack.restart()
+    with (
+        pytest.raises(HarnessError, match="backend-2 exited with code 3"),
+        stack.another("backend", {"FAULT": "exit"}, settled=True),
+    ):
+        pass
+    stack.check_alive()
+    with (
+        pytest.raises(ZeroDivisionError),
+        stack.another("backend", {}, settled=True) as (other, _),
+    ):
+        1 / 0  # noqa: B018
+    assert not psutil.pid_exists(other.process.pid)
