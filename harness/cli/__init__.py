@@ -15,6 +15,7 @@ _COMMANDS = {
     "report": "Write the report of a session again.",
     "baseline": "Keep runs under a name.",
     "history": "Keep all runs in ClickHouse and look for steps over time.",
+    "tune": "Search settings of retry, pool or cache; measure the best.",
     "list": "List the scenarios.",
     "doctor": "Show whether this machine can measure, and how well.",
 }
