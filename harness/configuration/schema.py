@@ -279,7 +279,11 @@ class TuneRetry(TuneSubject):
 
 
 class TunePool(TuneSubject):
-    """`harness tune pool`: queries that wait for one of few connections."""
+    """`harness tune pool`: queries that wait for one of few connections.
+
+    In the texts of ``body``, ``{seconds}`` is how long the query has to take, ``{key}`` what makes it another query
+    than those before it.
+    """
 
     size: SettingName
     default: Annotated[int, Field(ge=1)]
@@ -287,14 +291,14 @@ class TunePool(TuneSubject):
 
 
 class TuneCache(TuneSubject):
-    """`harness tune cache`: answers that are kept for a while. ``{key}`` in a text of ``body`` is the number of what
-    is asked for; the answer's ``value`` is the second, as a number, at which it was computed."""
+    """`harness tune cache`: answers that are kept for a while. In the texts of ``body``, ``{key}`` is the number of
+    what is asked for."""
 
     ttl: SettingName
     default: Annotated[float, Field(ge=0)]
     """The time to live, in seconds, that the service has when the setting is absent."""
     hit: str
-    """The key of the answer that says whether it came from the cache."""
+    """The key of the answer that is ``true`` when it came from the cache."""
 
 
 class Tune(Table):

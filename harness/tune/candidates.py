@@ -42,6 +42,8 @@ class Confirmed:
     """What the model says of just those draws that were measured, and of what the machine itself took; by objective."""
     gap: Mapping[str, Estimate] = field(default_factory=dict)
     """Measured - drawn, over the rounds."""
+    rounds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """What was measured: the mean of each round, by objective."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,14 @@ attempts helps against outages alone: where each attempt is as likely to fail as
 import math
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import TypeVar
 
 from harness.errors import ExitCode, HarnessError
+
+T = TypeVar("T")
 
 MOST_ATTEMPTS = 20
 """Of one call, for which faults are drawn."""
@@ -85,7 +89,29 @@ class Fate:
     """What one call meets: an outage, and then a fault for each attempt."""
 
     outage: Outage
-    faults: tuple[Fault, ...]
+    faults: Sequence[Fault]
+
+
+def drawn(mix: FaultMix, calls: int, generator: random.Random) -> list[Fate]:
+    """What so many calls meet, drawn so that the shares of the mix are met as nearly as ``calls`` allow.
+
+    Stratified: of the numbers that decide, one lies in each of ``calls`` equal parts of [0, 1), in random order.
+    """
+
+    def strata() -> list[float]:
+        numbers = [(i + generator.random()) / calls for i in range(calls)]
+        generator.shuffle(numbers)
+        return numbers
+
+    outages = [_at(mix.outages, number) for number in strata()]
+    attempts = [[_at(mix.faults, number) for number in strata()] for _ in range(MOST_ATTEMPTS)]
+    return [Fate(outage, faults) for outage, *faults in zip(outages, *attempts, strict=True)]
+
+
+def _at(shares: Sequence[tuple[float, T]], number: float) -> T:
+    """Where ``number`` from [0, 1) falls when the shares lie side by side."""
+    ends = accumulate(share for share, _ in shares)
+    return next((item for (_, item), end in zip(shares, ends, strict=True) if number < end), shares[-1][1])
 
 
 def parse_mix(text: str) -> FaultMix:

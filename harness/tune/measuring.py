@@ -2,11 +2,11 @@
 
 import contextlib
 import http.client
-import math
+import os
 import secrets
-import statistics
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.configuration.load import Project
@@ -19,28 +19,44 @@ from harness.measure.stack import ServiceStack
 from harness.measure.variants import configured
 from harness.measure.watchdog import Watchdog
 from harness.model import Metric
-from harness.statistics.rates import wilson
-from harness.statistics.student import two_sided
-from harness.tune.candidates import Estimate
+from harness.tune.candidates import Candidate, Confirmed
+from harness.tune.estimates import Series, confirmed
 
-Series = Mapping[str, Sequence[float]]
-"""What one candidate gave in one round: name -> values."""
 Trial = Callable[[ServiceStack, RunningService, int, int], Series]
 """Measures once: in this stack, this instance, of candidate number, in round number."""
-_ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to measure: interleaved rounds of all candidates."""
+
+    confirm: int
+    """How many of the picked, beside the variants; 0: nothing is measured."""
+    rounds: int
+    seed: int
+    logs: Path
+    """Where the services' output goes."""
+    tell: Callable[[str], None]
+
+
+def confirm(
+    project: Project,
+    service: str,
+    candidates: Sequence[Candidate],
+    objectives: Sequence[Metric],
+    trial: Trial,
+    plan: Plan,
+    *,
+    also: Mapping[str, str] | None = None,
+) -> tuple[Confirmed, ...]:
+    """Measure ``candidates``: `after` with their settings, and ``also`` those, in place of its own; see ``measure``."""
+    settings = [{**candidate.settings, **(also or {})} for candidate in candidates]
+    found = measure(project, "after", service, settings, trial, plan)
+    return tuple(confirmed(one, objectives, rounds) for one, rounds in zip(candidates, found, strict=True))
 
 
 def measure(
-    project: Project,
-    origin: str,
-    service: str,
-    settings: Sequence[Mapping[str, str]],
-    trial: Trial,
-    *,
-    rounds: int,
-    seed: int,
-    logs: Path,
-    tell: Callable[[str], None],
+    project: Project, origin: str, service: str, settings: Sequence[Mapping[str, str]], trial: Trial, plan: Plan
 ) -> list[list[Series]]:
     """What each candidate gave in each round: variant ``origin`` with the candidate's settings in place of its own.
 
@@ -55,16 +71,16 @@ def measure(
         secret = secrets.token_urlsafe(18)
         variant = configured(project, origin)
         stack = LocalStack(project, "before", variant, label="tune", folder=data, secret=secret, watchdog=watchdog)
-        stack.logs = logs
+        stack.logs = plan.logs
         cleanup.enter_context(interruptible())
         cleanup.callback(stack.close)
         stack.open()
         stack.restart()
-        for number in range(rounds):
+        for number in range(plan.rounds):
             order = list(range(len(settings)))
-            generator(seed, "order", number).shuffle(order)
+            generator(plan.seed, "order", number).shuffle(order)
             for index in order:
-                tell(f"round {number + 1} of {rounds}, candidate {index + 1} of {len(settings)}")
+                plan.tell(f"round {number + 1} of {plan.rounds}, candidate {index + 1} of {len(settings)}")
                 found[index].append(_one(stack, service, settings[index], trial, index, number))
     return found
 
@@ -80,19 +96,10 @@ def _one(
             raise HarnessError(f"{service}: no answer: {str(error) or type(error).__name__}") from None
 
 
-def estimate(metric: Metric, rounds: Sequence[Sequence[float]]) -> Estimate:
-    """The mean of all rounds with its 95 % interval: Wilson's of a rate's trials; else Student's, over rounds."""
-    values = [value for series in rounds for value in series]
-    if metric.kind == "rate":
-        low, high = wilson(sum(values), len(values), _ALPHA)
-        return Estimate(statistics.fmean(values), low, high, len(rounds), len(values))
-    return over_rounds([statistics.fmean(series) for series in rounds], len(values))
-
-
-def over_rounds(means: Sequence[float], n: int) -> Estimate:
-    """The mean of the rounds' means with Student's 95 % interval; of a single round it is unbounded."""
-    mean = statistics.fmean(means)
-    if len(means) == 1:
-        return Estimate(mean, -math.inf, math.inf, 1, n)
-    half = two_sided(_ALPHA, len(means) - 1) * statistics.stdev(means) / math.sqrt(len(means))
-    return Estimate(mean, mean - half, mean + half, len(means), n)
+def how(plan: Plan) -> str:
+    """How it was measured, in words."""
+    load = os.getloadavg()[0]
+    return (
+        f"{plan.rounds} rounds in drawn order (seed {plan.seed}), a fresh process for each candidate, as local "
+        f"processes; at the end the load average of the machine was {load:.1f}."
+    )

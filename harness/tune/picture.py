@@ -21,8 +21,7 @@ def draw(tuning: Tuning) -> str:
     first, second = tuning.search.objectives[:2]
     x, y = _axes(tuning, first, second)
     shapes = [*_frame(x, y, first, second)]
-    shapes += _dots(tuning, x, y)
-    shapes.append(_line(tuning.search.front, x, y, first, second))
+    shapes += [_dots(tuning, x, y), _line(tuning.search.front, x, y, first, second)]
     shapes += [shape for candidate in tuning.named for shape in _named(tuning, candidate, x, y)]
     shapes += [shape for one in tuning.confirmed for shape in _measured(one, x, y, first, second)]
     shapes += _legend(tuning)
@@ -59,13 +58,15 @@ def _frame(x: Axis, y: Axis, first: Metric, second: Metric) -> Iterable[str]:
     yield text(_LEFT - 40, _TOP - 14, f"{second.name} ({second.better} is better)")
 
 
-def _dots(tuning: Tuning, x: Axis, y: Axis) -> Iterable[str]:
+def _dots(tuning: Tuning, x: Axis, y: Axis) -> str:
     tried = tuning.search.tried
-    for candidate in tried[:: max(1, len(tried) // _DOTS)]:
-        first, second = _at(tuning, candidate)
-        if x.low <= first <= x.high and y.low <= second <= y.high:
-            at = {"cx": x.at(first), "cy": y.at(second)}
-            yield element("circle", **at, r=1.5, class_="dot", fill=QUIET, fill_opacity=0.5)
+    points = [_at(tuning, candidate) for candidate in tried[:: max(1, len(tried) // _DOTS)]]
+    inside = [(a, b) for a, b in points if x.low <= a <= x.high and y.low <= b <= y.high]
+    path = "".join(f"M{number(x.at(a))} {number(y.at(b))}h0" for a, b in inside)
+    return element(
+        "path", d=path, class_="dots", fill="none", stroke=QUIET, stroke_width=3, stroke_linecap="round",
+        stroke_opacity=0.5,
+    )  # fmt: skip
 
 
 def _line(front: Sequence[Candidate], x: Axis, y: Axis, first: Metric, second: Metric) -> str:

@@ -8,6 +8,7 @@ from harness.model import Metric
 from harness.report import wording
 from harness.report.escape import markdown, terminal
 from harness.tune.candidates import Candidate, Confirmed, Estimate, Search
+from harness.tune.estimates import paired
 from harness.units import format_change
 
 _SHOWN_FRONT = 40
@@ -49,7 +50,8 @@ def tables(tuning: Tuning) -> list[Table]:
     found = [_predicted(tuning)]
     if tuning.confirmed:
         found.append(_measured(tuning))
-    return found
+    changes = _changes(tuning)
+    return [*found, changes] if changes.rows else found
 
 
 def _predicted(tuning: Tuning) -> Table:
@@ -90,6 +92,32 @@ def _measured(tuning: Tuning) -> Table:
     return Table("Measured (with the 95 % interval) beside the model of the same draws", tuple(header), tuple(rows))
 
 
+def _changes(tuning: Tuning) -> Table:
+    """What each of the picked changes against each variant, as measured."""
+    measured = {one.candidate.name: one for one in tuning.confirmed}
+    variants = [measured[one.name] for one in tuning.search.current if one.name in measured]
+    objectives = tuning.search.objectives
+    rows = []
+    for one in tuning.confirmed:
+        if one.candidate in tuning.search.current:
+            continue
+        for variant in variants:
+            differences = (_difference(paired(one, variant, objective), objective) for objective in objectives)
+            rows.append((f"{one.candidate.name} − {variant.candidate.name}", *differences))
+    title = "Measured differences in the same rounds, with the 95 % interval"
+    return Table(title, ("", *(objective.name for objective in objectives)), tuple(rows))
+
+
+def _difference(estimate: Estimate, metric: Metric) -> str:
+    texts = (wording.change(x, metric, "absolute") if isfinite(x) else "?" for x in _numbers(estimate))
+    value, low, high = texts
+    return f"{value} [{low}, {high}]"
+
+
+def _numbers(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
+
+
 def interval(estimate: Estimate, metric: Metric) -> str:
     """A mean inside its interval, such as ``3.05 s [2.9 s, 3.2 s]``."""
     bounds = (wording.amount(x, metric) if isfinite(x) else "?" for x in (estimate.low, estimate.high))
@@ -102,9 +130,7 @@ def gap(one: Confirmed, objective: Metric) -> str:
     unit = 1.0 if objective.kind == "rate" else drawn
     if unit == 0:
         return wording.amount(difference.value, objective)
-    value, low, high = (
-        format_change(x / unit) if isfinite(x) else "?" for x in (difference.value, difference.low, difference.high)
-    )
+    value, low, high = (format_change(x / unit) if isfinite(x) else "?" for x in _numbers(difference))
     text = f"{value} [{low}, {high}]"
     return text.replace(" %", " points") if objective.kind == "rate" else text
 

@@ -1,23 +1,22 @@
 """Wiring of ``harness tune retry``: the configuration in, a search and what was measured of its best out."""
 
-import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from harness.configuration.load import Project
 from harness.configuration.schema import RetryNames, TuneRetry
 from harness.errors import ExitCode, HarnessError
-from harness.measure.variants import configured
+from harness.measure.order import generator
 from harness.model import SIDES, Side
 from harness.report.wording import amount
 from harness.retry import RetryPolicy
 from harness.tune.candidates import Candidate, Confirmed, Search, picked, searched
-from harness.tune.faults import FaultMix, parse_mix
-from harness.tune.measuring import measure
+from harness.tune.faults import FaultMix, drawn, parse_mix
+from harness.tune.measuring import Plan, confirm, how
 from harness.tune.present import Tuning
 from harness.tune.retry_model import OBJECTIVES, SIMULATED, WAITING, grid, jitters, predict, slow_tail
-from harness.tune.retry_trial import RetryTrial, confirmed
+from harness.tune.retry_trial import RetryTrial
+from harness.tune.subject import number_of, said
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,57 +24,43 @@ class Asked:
     """What the command line asks for."""
 
     mix: str | None
-    confirm: int
-    """How many of the picked are measured, beside both variants; 0: nothing is measured."""
-    rounds: int
     calls: int
     """In each round, to each candidate."""
     scale: float
-    seed: int
+    """Of all waits and time limits while measuring."""
 
 
-def tune(project: Project, asked: Asked, logs: Path, tell: Callable[[str], None]) -> Tuning:
+def tune(project: Project, asked: Asked, plan: Plan) -> Tuning:
     """Search, and measure the best. Raises HarnessError."""
-    subject = project.system.tune.retry
-    if subject is None:
-        raise HarnessError(f"{project.file}: [tune.retry] of the system is missing: docs/tune.md", ExitCode.USAGE)
-    if asked.confirm and subject.scale is None and asked.scale != 1:
+    subject = said(project, "retry", project.system.tune.retry)
+    if plan.confirm and subject.scale is None and asked.scale != 1:
         raise HarnessError("--scale: [tune.retry] names no setting that shortens waits (scale)", ExitCode.USAGE)
     mix = parse_mix(subject.mix if asked.mix is None else asked.mix)
     policies = {side: _policy_of(project, subject, side) for side in SIDES}
     search, by_settings = _searched(subject, mix, policies)
-    chosen = picked(search, max(asked.confirm, 3))
+    chosen = picked(search, max(plan.confirm, 3))
     notes = [
         f"Mix of faults: {mix.text}.",
         "Predicted exactly; what an attempt itself takes counts as nothing. "
-        f"The 95 % quantile is from {SIMULATED} simulated calls, seed {asked.seed}.",
+        f"The 95 % quantile is from {SIMULATED} simulated calls, seed {plan.seed}.",
         _grid_note(search, subject),
     ]
     tails = {
-        candidate.name: amount(slow_tail(_key(by_settings, candidate), mix, asked.seed), WAITING)
+        candidate.name: amount(slow_tail(_key(by_settings, candidate), mix, plan.seed), WAITING)
         for candidate in (*search.current, *chosen)
     }
     measured: tuple[Confirmed, ...] = ()
-    if asked.confirm:
-        shown = [*search.current, *chosen[: asked.confirm]]
-        trial = RetryTrial(subject, [_key(by_settings, c) for c in shown], mix, asked.calls, asked.scale, asked.seed)
+    if plan.confirm:
+        shown = [*search.current, *chosen[: plan.confirm]]
+        fates = drawn(mix, plan.rounds * asked.calls, generator(plan.seed, "fates"))
+        split = [fates[i : i + asked.calls] for i in range(0, len(fates), asked.calls)]
+        trial = RetryTrial(subject, [_key(by_settings, c) for c in shown], split, asked.scale, plan.seed)
         scale = {} if subject.scale is None else {subject.scale: repr(asked.scale)}
-        found = measure(
-            project,
-            "after",
-            subject.service,
-            [{**candidate.settings, **scale} for candidate in shown],
-            trial,
-            rounds=asked.rounds,
-            seed=asked.seed,
-            logs=logs,
-            tell=tell,
-        )
-        measured = tuple(confirmed(candidate, rounds) for candidate, rounds in zip(shown, found, strict=True))
+        measured = confirm(project, subject.service, shown, OBJECTIVES, trial, plan, also=scale)
         notes.append(
-            f"Measured with all waits and time limits × {asked.scale:g}, shown in real time; {asked.rounds} rounds in "
-            f"drawn order (seed {asked.seed}), a fresh process each, {asked.calls} calls; every candidate met the same "
-            "faults. The model beside it is of just those faults, plus what a good call just before took itself."
+            f"Measured with all waits and time limits × {asked.scale:g}, shown in real time. {how(plan)} "
+            f"{asked.calls} calls in each round; every candidate met the same faults, drawn so that the shares of the "
+            "mix are met. The model beside it is of just those faults, plus what a good call just before took itself."
         )
     return Tuning("retry", subject.service, search, tuple(chosen), measured, {"p95": tails}, tuple(notes))
 
@@ -121,17 +106,10 @@ def _settings(policy: RetryPolicy, names: RetryNames) -> dict[str, str]:
 
 def _policy_of(project: Project, subject: TuneRetry, origin: str) -> RetryPolicy:
     """The policy in a variant's settings. Raises HarnessError (4) when one is missing, or not a number."""
-    settings = configured(project, origin).services[subject.service].settings
     names = subject.settings
 
     def value(name: str) -> float:
-        where = f"{project.file}: variants.{origin}.{subject.service}.settings.{name}"
-        if name not in settings:
-            raise HarnessError(f"{where}: missing; [tune.retry.settings] names it", ExitCode.USAGE)
-        try:
-            return float(settings[name])
-        except ValueError:
-            raise HarnessError(f"{where}: found {settings[name]!r:.60}, a number is needed", ExitCode.USAGE) from None
+        return number_of(project, origin, subject.service, name)
 
     low = subject.jitter[0] if names.jitter_low is None else value(names.jitter_low)
     high = subject.jitter[1] if names.jitter_high is None else value(names.jitter_high)
@@ -148,8 +126,3 @@ def _grid_note(search: Search, subject: TuneRetry) -> str:
         "" if subject.settings.jitter_low else f"; jitter {subject.jitter[0]:g} to {subject.jitter[1]:g}, not searched"
     )
     return f"Searched, {len(search.tried)} different schedules: {'; '.join(parts)}{jitter}."
-
-
-def drawn_seed() -> int:
-    """A seed, to be written down."""
-    return random.SystemRandom().randrange(2**31)

@@ -14,28 +14,25 @@ from harness.measure.order import generator
 from harness.measure.service import RunningService
 from harness.measure.stack import ServiceStack
 from harness.retry import RetryPolicy
-from harness.tune.candidates import Candidate, Confirmed
-from harness.tune.faults import Fate, FaultMix
-from harness.tune.measuring import Series, estimate, over_rounds
+from harness.tune.estimates import DRAWN, Series
+from harness.tune.faults import Fate
 from harness.tune.retry_model import ANSWERED, ATTEMPTS, OBJECTIVES, WAITING, jitter_of, replay
 
 _WARM = 5
 """Calls before each trial that do not count."""
 _REPLAYS = 50
 """Of each call, with other jitter."""
-_DRAWN = "drawn "
-"""Before the name of an objective: what the model says of the calls that were drawn."""
 _PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
 class RetryTrial:
-    """``calls`` calls to each candidate in each round: all candidates meet the same faults."""
+    """The same calls to each candidate: all of them meet the same faults."""
 
     subject: TuneRetry
     policies: Sequence[RetryPolicy]
-    mix: FaultMix
-    calls: int
+    fates: Sequence[Sequence[Fate]]
+    """In each round, of each call."""
     scale: float
     """Of all waits and time limits."""
     seed: int
@@ -44,11 +41,10 @@ class RetryTrial:
         """Series in seconds that are not shortened."""
         provider = stack.service(self.subject.provider)
         policy = self.policies[index]
-        found: dict[str, list[float]] = {prefix + o.name: [] for o in OBJECTIVES for prefix in ("", _DRAWN)}
+        found: dict[str, list[float]] = {prefix + o.name: [] for o in OBJECTIVES for prefix in ("", DRAWN)}
         for _ in range(_WARM):
             self._plain(running, provider)
-        for call in range(self.calls):
-            fate = self.mix.draw(generator(self.seed, "fate", number, call))
+        for call, fate in enumerate(self.fates[number]):
             own = self._plain(running, provider)
             provider.delete("/calls")
             with self._playing(provider, fate):
@@ -58,7 +54,7 @@ class RetryTrial:
             found[ANSWERED.name].append(float(answered))
             found[ATTEMPTS.name].append(attempts)
             for name, value in self._drawn(policy, fate, own, number, call).items():
-                found[_DRAWN + name].append(value)
+                found[DRAWN + name].append(value)
         return found
 
     def _drawn(self, policy: RetryPolicy, fate: Fate, own: float, number: int, call: int) -> Mapping[str, float]:
@@ -109,15 +105,3 @@ def _script(provider: Client, steps: Sequence[object], then: str = "ok") -> None
     answer = provider.put("/script", {"steps": list(steps), "then": then})
     if answer.status != 200:
         raise HarnessError(f"the provider refuses its script: {answer.text[:200]}")
-
-
-def confirmed(candidate: Candidate, rounds: Sequence[Series]) -> Confirmed:
-    """What was measured of a candidate, beside what the model says of the same draws. Pure."""
-    measured, drawn, gap = {}, {}, {}
-    for objective in OBJECTIVES:
-        seen, said = ([series[prefix + objective.name] for series in rounds] for prefix in ("", _DRAWN))
-        measured[objective.name] = estimate(objective, seen)
-        drawn[objective.name] = statistics.fmean(value for series in said for value in series)
-        gaps = [statistics.fmean(a) - statistics.fmean(b) for a, b in zip(seen, said, strict=True)]
-        gap[objective.name] = over_rounds(gaps, sum(map(len, seen)))
-    return Confirmed(candidate, measured, drawn, gap)

@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import ExitCode, HarnessError
 from harness.retry import RetryPolicy
-from harness.tune.faults import Fate, Fault, Outage, parse_mix
+from harness.tune.faults import Fate, Fault, Outage, drawn, parse_mix
 from harness.tune.retry_model import grid, jitters, predict, replay, simulated, slow_tail
 
 MIX = parse_mix("ok=0.6,500=0.2,slow:8=0.05,slow:45=0.1,hang=0.05,outage:2=0.1,outage:3s=0.1,outage:20s=0.05")
@@ -119,3 +119,11 @@ def test_draws_follow_the_shares() -> None:
     assert fmean(fate.outage == Outage(attempts=2) for fate in fates) == pytest.approx(0.1, abs=0.02)
     hangs = [fault.text == "hang" for fate in fates for fault in fate.faults]
     assert fmean(hangs) == pytest.approx(0.05, abs=0.005)
+
+
+def test_calls_to_be_measured_meet_the_shares_of_the_mix() -> None:
+    fates = drawn(MIX, 200, random.Random(3))
+    assert sum(fate.outage == Outage(attempts=2) for fate in fates) == pytest.approx(20, abs=1)
+    for attempt in range(3):
+        assert sum(fate.faults[attempt].text == "slow:45" for fate in fates) == pytest.approx(20, abs=1)
+    assert len({tuple(fault.text for fault in fate.faults) for fate in fates}) == 200, "and are mixed"
