@@ -95,17 +95,24 @@ class Fate:
 def drawn(mix: FaultMix, calls: int, generator: random.Random) -> list[Fate]:
     """What so many calls meet, drawn so that the shares of the mix are met as nearly as ``calls`` allow.
 
-    Stratified: of the numbers that decide, one lies in each of ``calls`` equal parts of [0, 1), in random order.
+    Stratified: of n numbers that decide, one lies in each of n equal parts of [0, 1), in random order. An attempt that
+    is likely to be made, as all before it met a fault, is drawn apart from those that are not.
     """
 
-    def strata() -> list[float]:
-        numbers = [(i + generator.random()) / calls for i in range(calls)]
+    def strata(n: int) -> list[float]:
+        numbers = [(i + generator.random()) / n for i in range(n)]
         generator.shuffle(numbers)
         return numbers
 
-    outages = [_at(mix.outages, number) for number in strata()]
-    attempts = [[_at(mix.faults, number) for number in strata()] for _ in range(MOST_ATTEMPTS)]
-    return [Fate(outage, faults) for outage, *faults in zip(outages, *attempts, strict=True)]
+    outages = [_at(mix.outages, number) for number in strata(calls)]
+    faults: list[list[Fault]] = [[] for _ in range(calls)]
+    for _ in range(MOST_ATTEMPTS):
+        made = [met for met in faults if not any(fault.good and fault.seconds == 0 for fault in met)]
+        others = [met for met in faults if any(fault.good and fault.seconds == 0 for fault in met)]
+        for group in (made, others):
+            for met, number in zip(group, strata(len(group)), strict=True):
+                met.append(_at(mix.faults, number))
+    return [Fate(outage, met) for outage, met in zip(outages, faults, strict=True)]
 
 
 def _at(shares: Sequence[tuple[float, T]], number: float) -> T:

@@ -126,4 +126,6 @@ def test_calls_to_be_measured_meet_the_shares_of_the_mix() -> None:
     assert sum(fate.outage == Outage(attempts=2) for fate in fates) == pytest.approx(20, abs=1)
     for attempt in range(3):
         assert sum(fate.faults[attempt].text == "slow:45" for fate in fates) == pytest.approx(20, abs=1)
+    again = [fate.faults[1].text for fate in fates if fate.faults[0].text != "ok"]
+    assert again.count("500") == pytest.approx(0.2 * len(again), abs=1), "also in the attempts that are made"
     assert len({tuple(fault.text for fault in fate.faults) for fate in fates}) == 200, "and are mixed"
