@@ -1,6 +1,7 @@
 """Patterns of names such as ``scenario:metric``, which may hold brackets themselves: ``load/rows[10]:latency``."""
 
 import glob
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 
@@ -25,3 +26,8 @@ def concerns(pattern: str, scenario: str) -> bool:
     """Whether ``pattern`` could mean a metric of ``scenario``."""
     part, separator, _ = pattern.rpartition(":")
     return matches(scenario, part if separator else pattern)
+
+
+def excused(pattern: str, left_out: Iterable[str], measured: Iterable[str]) -> bool:
+    """Whether ``pattern`` means metrics of scenarios that were left out, and of none that was measured."""
+    return any(concerns(pattern, name) for name in left_out) and not any(concerns(pattern, name) for name in measured)

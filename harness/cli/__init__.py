@@ -14,6 +14,7 @@ _COMMANDS = {
     "selftest": "Prove that the gate finds a slowdown, and nothing where there is none.",
     "report": "Write the report of a session again.",
     "baseline": "Keep runs under a name.",
+    "claims": "Check sentences with numbers against what was measured.",
     "history": "Keep all runs in ClickHouse and look for steps over time.",
     "tune": "Search settings of retry, pool or cache; measure the best.",
     "list": "List the scenarios.",

@@ -90,7 +90,7 @@ def _budget(after: Sample, alpha: float) -> Iterator[Bound]:
     budget = after.metric.budget
     if budget is None or summarise(after) is None:
         return
-    low, high = _own_interval(after, alpha)
+    low, high = own_interval(after, alpha)
     if after.metric.better == "higher":
         state: BoundState = "broken" if high < budget else "kept" if low >= budget else "undecided"
     else:
@@ -98,7 +98,12 @@ def _budget(after: Sample, alpha: float) -> Iterator[Bound]:
     yield Bound("budget", budget, (low, high), state)
 
 
-def _own_interval(sample: Sample, alpha: float) -> Interval:
+def own_interval(sample: Sample, alpha: float) -> Interval:
+    """The interval of one variant's median, or of its share, that misses it with probability of at most ``alpha``.
+
+    Between two order statistics of the rounds' medians (the sign test inverted); of a share Clopper and Pearson's, its
+    trials divided by the dispersion of the rounds.
+    """
     if sample.metric.kind == "rate":
         rounds = totals(sample)
         excess = dispersion(rounds)

@@ -8,7 +8,7 @@ from harness.judge.obstacles import same_session
 from harness.judge.policy import Policy
 from harness.judge.wording import one_line
 from harness.model import Metric, Run
-from harness.patterns import concerns, matches, told
+from harness.patterns import excused, matches, told
 
 Key = tuple[str, str]
 """Scenario and metric."""
@@ -57,7 +57,7 @@ def absent(keys: Collection[Key], runs: tuple[Run, Run], policy: Policy) -> tupl
     found = []
 
     def left_out(pattern: str) -> bool:
-        return any(concerns(pattern, scenario) for scenario in after.left_out)
+        return excused(pattern, after.left_out, {scenario for scenario, _ in keys})
 
     for pattern in required_patterns(after, policy):
         if not any(matches(name, pattern) for name in names) and (policy.ci or not left_out(pattern)):

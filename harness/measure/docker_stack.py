@@ -43,6 +43,8 @@ class DockerStack(ServiceStack):
         super().__init__(project, side, configured, folder=folder, secret=secret, label=label)
         self._session, self._mark = session, mark
         self._images: dict[str, Image] = {}
+        self._lent: dict[str, str] = {}
+        """Other instances of services -> the service whose image they run."""
         self._cleanup = ExitStack()
         for name in self._services:
             if not self._elsewhere(name):
@@ -129,13 +131,14 @@ class DockerStack(ServiceStack):
         self, name: str, service: Service, settings: Mapping[str, str], values: Mapping[str, str]
     ) -> RunningService:
         container = self._container(name)
+        image = self._images[self._lent.get(name, name)]
         where = f"{self._project.file}: services.{name}.container.command"
         command = container.command
         what = Specification(
             name=name,
             stack=self._label,
-            image=self._images[name].id,
-            reference=self._images[name].reference,
+            image=image.id,
+            reference=image.reference,
             port=container.port,
             command=None if command is None else tuple(fill(word, values, where) for word in command),
             environment=settings,
@@ -152,7 +155,7 @@ class DockerStack(ServiceStack):
         return self._asked_at(process, container.port, settings)
 
     def _lend(self, name: str, alias: str) -> None:
-        self._images[alias] = self._images[name]
+        self._lent[alias] = name
 
     def _again(self, name: str, running: RunningService) -> RunningService:
         running.close()

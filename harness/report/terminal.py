@@ -26,6 +26,7 @@ _STYLES = {
     Verdict.IMPROVED: "green",
     Verdict.UNCHANGED: "dim",
 }
+NARROWEST = 40
 _WIDE, _VERY_WIDE = 110, 150
 """From these widths on (columns): one table; a table with bars, detectable change and p-value."""
 _TRAILING_SPACE = re.compile(r"(?m)(?: |(\x1b\[[\d;]*m))+$")
@@ -33,17 +34,23 @@ _TRAILING_SPACE = re.compile(r"(?m)(?: |(\x1b\[[\d;]*m))+$")
 
 def render(view: ReportView, width: int, *, color: bool) -> str:
     """The report as text of at most ``width`` columns (at least 40), with SGR colours only when ``color``."""
+    return printed(_parts(view, max(width, NARROWEST)), width, color=color)
+
+
+def printed(parts: "Iterable[Part]", width: int, *, color: bool) -> str:
+    """``parts`` as text, as ``render`` says."""
     console = Console(
-        file=io.StringIO(), width=max(width, 40), force_terminal=color, color_system="standard" if color else None,
-        no_color=not color, legacy_windows=False, highlight=False, emoji=False, markup=False, _environ={},
+        file=io.StringIO(), width=max(width, NARROWEST), force_terminal=color, no_color=not color,
+        color_system="standard" if color else None, legacy_windows=False, highlight=False, emoji=False, markup=False,
+        _environ={},
     )  # fmt: skip
     with console.capture() as capture:
-        console.print(Group(*_parts(view, console.width)))
+        console.print(Group(*parts))
     return log_lines(_TRAILING_SPACE.sub(r"\1", capture.get()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Hanging:
+class Hanging:
     """A word and its text, its later lines indented below its first. A table does the same in five times as long."""
 
     word: Text
@@ -55,10 +62,10 @@ class _Hanging:
         yield Text.assemble(self.word, " ", Text("\n" + " " * indent).join(lines))
 
 
-_Part = Text | Table | _Hanging
+Part = Text | Table | Hanging
 
 
-def _parts(view: ReportView, width: int) -> Iterator[_Part]:
+def _parts(view: ReportView, width: int) -> Iterator[Part]:
     yield _headline(view)
     for note in view.notes:
         yield _entry("note", note, "bold yellow")
@@ -127,7 +134,7 @@ def _label(row: Row) -> Text:
     return label if row.gated else label.append("  not gated", style="dim")
 
 
-def _blocks(view: ReportView) -> Iterator[_Part]:
+def _blocks(view: ReportView) -> Iterator[Part]:
     """Two lines a row, for narrow terminals: what it is, then its numbers."""
     yield Text("\nbefore → after  change [interval]  n rounds  rule", style="dim")
     for row in view.rows:
@@ -135,14 +142,14 @@ def _blocks(view: ReportView) -> Iterator[_Part]:
         numbers = _text(f"{row.before.median} → {row.after.median}")
         numbers.append_text(_text(f"  {row.change}", _STYLES[row.verdict]))
         numbers.append_text(_text(f"  n {row.units}  {row.rule}", "dim"))
-        yield _Hanging(Text(" "), numbers)
+        yield Hanging(Text(" "), numbers)
 
 
-def _entry(word: str, content: str, style: str) -> _Hanging:
-    return _Hanging(Text(word, style=style), _text(content))
+def _entry(word: str, content: str, style: str) -> Hanging:
+    return Hanging(Text(word, style=style), _text(content))
 
 
-def _remarks(view: ReportView) -> Iterator[_Part]:
+def _remarks(view: ReportView) -> Iterator[Part]:
     """What is to be said about gated rows; how much more the written report says."""
     for row in view.rows:
         if row.gated and row.reason:
@@ -157,16 +164,16 @@ def _remarks(view: ReportView) -> Iterator[_Part]:
         yield _entry("…", f"{more} remark{'s' * (more > 1)} on metrics that are not gated: see the report", "dim")
 
 
-def _failures(view: ReportView) -> Iterator[_Part]:
+def _failures(view: ReportView) -> Iterator[Part]:
     for failure in view.failures:
         yield _entry("✗ failed", f"{failure.side} {failure.scenario}, round {failure.round}: {failure.message}", "red")
 
 
-def _settings(view: ReportView) -> Iterable[_Part]:
+def _settings(view: ReportView) -> Iterable[Part]:
     return (_entry("setting", f"{s.where} {s.name}: {s.before} → {s.after}", "dim") for s in view.settings)
 
 
-def _gate(view: ReportView) -> Iterator[_Part]:
+def _gate(view: ReportView) -> Iterator[Part]:
     style = "bold green" if view.exit_code is ExitCode.OK else "bold red"
     for reason in view.gate_reasons:
         yield _entry("  because", reason, "dim")

@@ -67,6 +67,20 @@ def test_the_reference_system_in_containers(stack: DockerStack) -> None:
     stack.check_alive()
 
 
+def test_another_instance_is_a_container_beside_with_its_own_settings(
+    stack: DockerStack, session: EngineSession
+) -> None:
+    stack.restart()
+    with stack.another("backend", {"POOL_SIZE": 2}, settled=False) as (other, startup):
+        assert startup.marks["first_answer"] > 0
+        assert other.get("/api/metrics/summary").json()["pool"]["size"] == 2
+        assert stack.service("backend").get("/api/metrics/summary").json()["pool"]["size"] == 5
+        assert len(session.client.containers.list(filters={"label": f"before-after.session={session.token}"})) == 4
+    stack.check_alive()
+    assert len(session.client.containers.list(filters={"label": f"before-after.session={session.token}"})) == 3
+    assert "limits of backend" in stack.facts
+
+
 def test_limits_and_privileges_are_as_configured(stack: DockerStack, session: EngineSession) -> None:
     stack.restart()
     (backend,) = session.client.containers.list(filters=of_backend(session))

@@ -1,6 +1,7 @@
 """Calls that begin together or on a schedule, whatever becomes of the others."""
 
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_schedule_does_not_wait_for_answers(backend: RunningService) -> None:
 
     made = open_loop(backend, rate=100, seconds=0.1, call=call)
     assert [one.result for one in made] == ["ready"] * 10
-    steps = [later.intended - one.intended for one, later in zip(made, made[1:], strict=False)]
+    steps = [later.intended - one.intended for one, later in pairwise(made)]
     assert steps == pytest.approx([0.01] * 9)
     assert made[0].latency >= made[9].began - made[0].intended
 

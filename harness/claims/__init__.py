@@ -1,0 +1,1 @@
+"""Claims: sentences with a number in them, checked against what was measured."""
