@@ -25,6 +25,8 @@ _LONGEST = 2.5
 """Seconds of a query at most: ClickHouse refuses to sleep for more than 3."""
 _PLAIN = 10
 """Queries of no length before each trial: what one takes besides. Before them, one a connection opens all of them."""
+_WARM = 1.0
+"""Seconds before those that are measured: at first all callers think, and none is in line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +109,25 @@ class PoolTrial:
         }
 
     def _caller(self, client: Client, caller: int, number: int) -> list[_Done]:
-        """The queries of one caller that were answered in time."""
+        """The queries of one caller that were answered within the time that is measured."""
         draw = generator(self.seed, "caller", number, caller)
-        end = time.monotonic() + self.asked.seconds
+        begin = time.monotonic() + _WARM
+        end = begin + self.asked.seconds
         done: list[_Done] = []
+        asked = 0
         while True:
             thought = draw.expovariate(1 / self.asked.think)
             length = min(draw.expovariate(1 / self.asked.service), _LONGEST)
             if time.monotonic() + thought >= end:
                 return done
             time.sleep(thought)
-            latency = self._query(client, length, f"{caller}.{len(done)}")
-            if time.monotonic() >= end:
+            asked += 1
+            latency = self._query(client, length, f"{caller}.{asked}")
+            now = time.monotonic()
+            if now >= end:
                 return done
-            done.append(_Done(thought, length, latency))
+            if now >= begin:
+                done.append(_Done(thought, length, latency))
 
     def _query(self, client: Client, length: float, key: str) -> float:
         began = time.monotonic()
