@@ -48,20 +48,28 @@ def confirm(
     plan: Plan,
     *,
     also: Mapping[str, str] | None = None,
+    settled: bool = True,
 ) -> tuple[Confirmed, ...]:
     """Measure ``candidates``: `after` with their settings, and ``also`` those, in place of its own; see ``measure``."""
     settings = [{**candidate.settings, **(also or {})} for candidate in candidates]
-    found = measure(project, "after", service, settings, trial, plan)
+    found = measure(project, "after", service, settings, trial, plan, settled=settled)
     return tuple(confirmed(one, objectives, rounds) for one, rounds in zip(candidates, found, strict=True))
 
 
 def measure(
-    project: Project, origin: str, service: str, settings: Sequence[Mapping[str, str]], trial: Trial, plan: Plan
+    project: Project,
+    origin: str,
+    service: str,
+    settings: Sequence[Mapping[str, str]],
+    trial: Trial,
+    plan: Plan,
+    *,
+    settled: bool,
 ) -> list[list[Series]]:
     """What each candidate gave in each round: variant ``origin`` with the candidate's settings in place of its own.
 
     The services run as local processes. In every round each candidate comes once, in an order drawn for it, as a fresh
-    process whose background work is done. Raises HarnessError when something cannot be measured.
+    process; ``settled``: once its background work is done. Raises HarnessError when something cannot be measured.
     """
     found: list[list[Series]] = [[] for _ in settings]
     with contextlib.ExitStack() as cleanup:
@@ -81,14 +89,21 @@ def measure(
             generator(plan.seed, "order", number).shuffle(order)
             for index in order:
                 plan.tell(f"round {number + 1} of {plan.rounds}, candidate {index + 1} of {len(settings)}")
-                found[index].append(_one(stack, service, settings[index], trial, index, number))
+                found[index].append(_one(stack, service, settings[index], trial, index, number, settled=settled))
     return found
 
 
 def _one(
-    stack: ServiceStack, service: str, settings: Mapping[str, str], trial: Trial, index: int, number: int
+    stack: ServiceStack,
+    service: str,
+    settings: Mapping[str, str],
+    trial: Trial,
+    index: int,
+    number: int,
+    *,
+    settled: bool,
 ) -> Series:
-    with stack.another(service, settings, settled=True) as (running, _):
+    with stack.another(service, settings, settled=settled) as (running, _):
         try:
             return trial(stack, running, index, number)
         except (OSError, http.client.HTTPException) as error:

@@ -56,7 +56,8 @@ def tune(project: Project, asked: Asked, plan: Plan) -> Tuning:
         split = [fates[i : i + asked.calls] for i in range(0, len(fates), asked.calls)]
         trial = RetryTrial(subject, [_key(by_settings, c) for c in shown], split, asked.scale, plan.seed)
         scale = {} if subject.scale is None else {subject.scale: repr(asked.scale)}
-        measured = confirm(project, subject.service, shown, OBJECTIVES, trial, plan, also=scale)
+        # The calls need nothing of what goes on in the background, and at this scale that may take long.
+        measured = confirm(project, subject.service, shown, OBJECTIVES, trial, plan, also=scale, settled=False)
         notes.append(
             f"Measured with all waits and time limits × {asked.scale:g}, shown in real time. {how(plan)} "
             f"{asked.calls} calls in each round; every candidate met the same faults, drawn so that the shares of the "
