@@ -31,7 +31,7 @@ lock: ## Pin the dependencies anew (needs uv)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra embedded --extra history --extra reference --group build pyproject.toml -o requirements/report.lock
 	$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra embedded --extra history --extra reference --extra docker --group build --group dev -c requirements/report.lock pyproject.toml \
+	  --extra embedded --extra history --extra reference --extra docker --extra load --group build --group dev -c requirements/report.lock pyproject.toml \
 	  -o requirements/dev.lock
 
 clean: ## Remove the environment, caches and results (not baselines)

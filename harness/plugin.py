@@ -6,6 +6,7 @@ loaded when the first scenario is about to run.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -69,16 +70,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="for a self-test: lengthen timed blocks of after by this much; auto: 3 x the metric's smallest effect, "
         "beyond its limits",
     )
+    add(
+        "--harness-load-workers",
+        metavar="N",
+        type=int,
+        default=0,
+        help="processes that put load on a service, where a scenario does; default: 0, one that needs no master",
+    )
     add("--harness-list", action="store_true", help="list the scenarios and measure nothing")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker; hand on what reaches scenarios by the environment."""
     config.addinivalue_line(
         "markers",
         "scenario(rounds=14, pairs=1, warmup=0, limits={}, tag='quick'): a function that measures one thing on one "
         "variant each time it is called with `turn`; the harness calls it for both variants, interleaved over rounds",
     )
+    if workers := config.getoption("--harness-load-workers"):
+        if workers < 0:
+            raise pytest.UsageError("--harness-load-workers: a whole number from 0 on is needed")
+        # By the environment, as scenarios know nothing of pytest's options.
+        os.environ["HARNESS_LOAD_WORKERS"] = str(workers)
+        config.add_cleanup(_forget_workers)
+
+
+def _forget_workers() -> None:
+    os.environ.pop("HARNESS_LOAD_WORKERS", None)
 
 
 @pytest.fixture

@@ -50,6 +50,13 @@ from harness.cli.options import config_option, project_of, run_pytest
 @click.option(
     "--controls/--no-controls", default=True, help="Whether control arms certify the session (default: they do)."
 )
+@click.option(
+    "--load-workers",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Processes that put load on a service, where a scenario does; default: 0, one that needs no master.",
+)
 @config_option
 def command(
     paths: tuple[Path, ...],
@@ -62,6 +69,7 @@ def command(
     rounds: int | None,
     seed: int | None,
     resume: str | None,
+    load_workers: int,
     *,
     gate: bool,
     strict: bool,
@@ -90,6 +98,8 @@ def command(
     ):
         if value is not None:
             arguments += [name, str(value)]
+    if load_workers:
+        arguments += ["--harness-load-workers", str(load_workers)]
     flags = {
         "--harness-no-gate": not gate,
         "--harness-strict": strict,

@@ -1,7 +1,7 @@
 """Two runs in, one comparison for every metric of either out."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import ExitCode, HarnessError
@@ -134,11 +134,16 @@ def _compare(frame: _Frame, key: Key, samples: tuple[Sample | None, Sample | Non
         return replace(comparison, verdict=obstacle.verdict, reason=obstacle.reason)
     caveats = caveats_of_samples(before, after, paired=frame.paired)
     comparison = replace(comparison, warnings=(*comparison.warnings, *caveats, *caveats_of_look(frame.looks[key[0]])))
-    if comparison.metric.kind == "count" and never_varies(before.values) and never_varies(after.values):
+    if comparison.metric.kind == "count" and _never_vary(before.values, after.values):
         return _exact(frame, comparison, before, after)
     if comparison.metric.quantile is not None and not frame.paired:
         return replace(comparison, verdict=Verdict.INCONCLUSIVE, report_only=True, reason=_QUANTILE_OF_TWO)
     return _weighed(frame, comparison, before, after)
+
+
+def _never_vary(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether both are constant, as far as is known. Where nothing was counted there is no ratio to weigh, either."""
+    return (never_varies(before) and never_varies(after)) or not (any(before) or any(after))
 
 
 def _exact(frame: _Frame, comparison: Comparison, before: Sample, after: Sample) -> Comparison:

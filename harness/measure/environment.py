@@ -11,6 +11,9 @@ import harness
 from harness.git import commit_of
 from harness.model import Environment
 
+LOAD_WORKERS = "HARNESS_LOAD_WORKERS"
+"""The environment variable by which a session's number of load workers reaches its scenarios."""
+
 
 def environment(folder: Path, stack: str, facts: Mapping[str, str] | None = None) -> Environment:
     """Describe this machine and the state of the repository around ``folder``; ``stack`` is the kind of stack used, and
@@ -23,6 +26,7 @@ def environment(folder: Path, stack: str, facts: Mapping[str, str] | None = None
         "cores": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        **({"load workers": workers} if (workers := os.environ.get(LOAD_WORKERS)) else {}),
         **(facts or {}),
     }
     volatile = {

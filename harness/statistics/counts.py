@@ -31,11 +31,11 @@ class PairedRatio:
     after: Sequence[float]
 
     def estimate(self) -> float:
-        """The observed log ratio; infinite when one side is 0."""
-        return _log_ratio(sum(self.after), sum(self.before), 1.0)
+        """The observed log ratio; infinite when one side is 0, and 0 when both are."""
+        return _log_ratio(sum(self.after), sum(self.before), 1.0) if any((*self.before, *self.after)) else 0.0
 
     def interval(self, alpha: float) -> tuple[float, float]:
-        """The log ratios that are not excluded at the two-sided level ``alpha``."""
+        """The log ratios that are not excluded at the two-sided level ``alpha``; all of them when nothing happened."""
         return _least(self.before, self.after, alpha / 2), -_least(self.after, self.before, alpha / 2)
 
     def p_value(self, margin: float) -> float:
@@ -46,7 +46,7 @@ class PairedRatio:
 
 
 def paired_ratio(before: Totals, after: Totals) -> PairedRatio:
-    """The test of the counts of the same rounds, in the same order (at least one round, not all zero)."""
+    """The test of the counts of the same rounds, in the same order (at least one round)."""
     old, new, _ = means(before, after)
     return PairedRatio(old, new)
 
@@ -58,6 +58,8 @@ def _exceeds(low: Sequence[float], high: Sequence[float], share: float) -> float
 
 def _least(low: Sequence[float], high: Sequence[float], level: float) -> float:
     """The least log ratio that is not excluded at the one-sided ``level``."""
+    if not any((*low, *high)):
+        return -math.inf
     found = sum(high) / (sum(low) + sum(high))
     share = last_excluded(lambda share: _exceeds(low, high, share), level, 0.0, found)
     return -math.inf if not share else math.inf if share >= 1 else math.log(share / (1 - share))

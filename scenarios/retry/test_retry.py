@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from harness.measure.provider import Provider, Step, timeline, waits
 from harness.measure.turn import Turn
-from harness.model import Mark, Metric
+from harness.model import Metric
 from harness.retry import RetryPolicy
 
 # With a scripted fault the outcome of a call is certain, so it is an exact count; with random faults it is a share.
@@ -37,8 +38,6 @@ WAIT_SCALE = 0.1
 """Of the waits between attempts. TIME_SCALE, which keeps minutes of timeouts short, would make them so short that
 timers and requests weigh more than they do: `real_time` measures by how much this scale distorts."""
 
-Step = str | dict[str, object]
-
 
 @dataclass(frozen=True)
 class Call:
@@ -47,13 +46,8 @@ class Call:
     outcome: str
     planned: float
     """Sum of the waits that the backend says it planned, in seconds before scaling."""
-    attempts: list[tuple[float, float]]
-    """Begin and end of each call at the provider, seconds on the machine's monotonic clock."""
-
-    @property
-    def waiting(self) -> float:
-        """Seconds between attempts."""
-        return sum(begin - end for (_, end), (begin, _) in zip(self.attempts, self.attempts[1:], strict=False))
+    waiting: float
+    """Seconds between attempts, as the provider saw them."""
 
 
 def policy(turn: Turn) -> RetryPolicy:
@@ -75,45 +69,27 @@ def call(
     turn: Turn, *steps: Step, then: Step = "ok", latency: Metric = SHOWN_LATENCY, scale: float | None = None
 ) -> Call:
     """Have the provider play ``steps``, then ``then``; ask the backend once; record what became of it."""
-    script(turn, *steps, then=then)
+    Provider(turn.service("llm")).play(*steps, then=then)
     return ask(turn, latency=latency, scale=scale)
-
-
-def script(turn: Turn, *steps: Step, then: Step = "ok") -> None:
-    """What the provider does with the next calls."""
-    answer = turn.service("llm").put("/script", {"steps": steps, "then": then, "seed": turn.round})
-    assert answer.status == 200, answer.text
 
 
 def ask(turn: Turn, *, latency: Metric, outcomes: dict[str, Metric] = CERTAIN, scale: float | None = None) -> Call:
     """One request to the backend."""
-    provider = turn.service("llm")
-    provider.delete("/calls")
+    provider = Provider(turn.service("llm"))
+    provider.forget()
     headers = {} if scale is None else {"X-Time-Scale": str(scale)}
     begin = turn.clock()
     with turn.timed(latency):
         answer = turn.service("backend").post("/api/llm", {"prompt": "How fast are you?"}, headers=headers)
     end = turn.clock()
     assert answer.status in (200, 503), answer.text
-    body = answer.json()
-    calls = provider.get("/calls").json()["calls"]
-    attempts = [(entry["arrived_ns"] / 1e9, (entry["ended_ns"] or end * 1e9) / 1e9) for entry in calls]
+    body, attempts = answer.json(), provider.attempts()
     for outcome, metric in outcomes.items():
         turn.record(metric, float(body["outcome"] == outcome))
     turn.record(ATTEMPTS, len(attempts))
     if outcomes is CERTAIN:  # where chance decides, one call's timeline is no picture of the rest
-        turn.trace("attempts", marks(begin, end, attempts, body["outcome"]))
-    return Call(body["outcome"], sum(body.get("waits", [])), attempts)
-
-
-def marks(begin: float, end: float, attempts: list[tuple[float, float]], outcome: str) -> list[Mark]:
-    """The timeline of one call; the attempt that brought the answer ends with it."""
-    timeline = [Mark("request", 0.0)]
-    for number, (arrived, ended) in enumerate(attempts, 1):
-        timeline.append(Mark(f"attempt {number}", arrived - begin))
-        if outcome != "answered" or number < len(attempts):
-            timeline.append(Mark(f"failed {number}", ended - begin))
-    return [*timeline, Mark("answer" if outcome == "answered" else outcome, end - begin)]
+        turn.trace("attempts", timeline(begin, end, attempts, body["outcome"]))
+    return Call(body["outcome"], sum(body.get("waits", [])), sum(waits(attempts)))
 
 
 def record_waiting(turn: Turn, failures: int | None) -> None:
@@ -183,7 +159,7 @@ def test_hangs(turn: Turn) -> None:
 @pytest.mark.scenario
 def test_random_failures(turn: Turn) -> None:
     """Every attempt fails with probability 20 %: which share of calls still gets an answer, at how many attempts?"""
-    script(turn, then={"random": {"share": 0.2, "step": "500"}})
+    Provider(turn.service("llm")).play(then={"random": {"share": 0.2, "step": "500"}}, seed=turn.round)
     for _ in range(10):
         ask(turn, latency=LATENCY, outcomes=SHARES)
     share = policy(turn).success_share(0.2)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("fixtures/*/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("fixtures/*/*.md")])
 _BLOCK = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
@@ -65,7 +65,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_the_commands_of_the_readme_exist() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     commands = {line.split()[1] for line in readme.splitlines() if line.startswith("    harness ")}
-    assert commands == {"run", "selftest", "compare", "report", "baseline", "history", "claims", "list", "doctor"}
+    assert commands == {"run", "selftest", "compare", "report", "baseline", "history", "tune", "claims", "list", "doctor"}
     options = set(
         re.findall(r"--[a-z]+", "".join(line for line in readme.splitlines() if line.startswith("    harness ")))
     )

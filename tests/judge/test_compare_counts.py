@@ -35,6 +35,12 @@ def test_steady_counts_are_compared_exactly(
     assert comparison.method == "exact count"
 
 
+@pytest.mark.parametrize("session", ["one", "two"])
+def test_a_single_round_in_which_nothing_happened_decides_nothing(session: str) -> None:
+    comparison = compare([0.0], [0.0], CALLS, session=session)
+    assert comparison.verdict is Verdict.INCONCLUSIVE
+
+
 @pytest.mark.parametrize(("session", "fewest"), [("one", 8), ("two", 5)])
 def test_so_few_rounds_may_agree_by_chance(session: str, fewest: int) -> None:
     """Chance sorts the levels of eight rounds with probability 2 / 2^8, those of twice five with 2 of 252."""
@@ -45,6 +51,7 @@ def test_so_few_rounds_may_agree_by_chance(session: str, fewest: int) -> None:
     assert compare([3.0] * fewest, [4.0] * fewest, CALLS, session=session).verdict is Verdict.REGRESSED
     assert compare([3.0] * 2, [3.0] * 2, CALLS, session=session).verdict is Verdict.UNCHANGED
     assert compare([3.0], [3.0], CALLS, session=session).verdict is Verdict.INCONCLUSIVE
+    assert compare([0.0], [0.0], CALLS, session=session).verdict is Verdict.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(("session", "method"), [("one", "paired randomisation"), ("two", "Poisson totals")])

@@ -1,5 +1,6 @@
 """The retry policy of the reference backend, counted at the provider: attempts, waits, outcomes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -214,6 +215,28 @@ class TestClassification:
         assert base * JITTER[0] <= answer["waits"][0] <= base * JITTER[1]
 
 
+class TestRetryAfter:
+    STEP: ClassVar = {"status": 429, "retry_after": 2.5}
+
+    def test_it_is_ignored_unless_asked_for(self, before: Backend, provider: RunningProvider) -> None:
+        provider.script(self.STEP)
+        answer = before.ask()
+        check_schedule(provider, answer, "before")
+
+    def test_a_wait_is_never_shorter_and_may_be_longer(
+        self, services: dict[str, str], provider: RunningProvider
+    ) -> None:
+        settings = {"LLM_HONOUR_RETRY_AFTER": "true", "LLM_MAX_DELAY": "2", "LLM_MAX_RETRIES": "4"}
+        with backend(services, settings) as patient:
+            provider.script(self.STEP, {"status": 503, "retry_after": 1}, "500")
+            answer = patient.ask()
+        first, second, third = answer["waits"]
+        assert (answer["outcome"], first) == ("answered", 2.5)  # beyond the cap
+        assert 2 * JITTER[0] <= second <= 2 * JITTER[1]
+        assert 2 * JITTER[0] <= third <= 2 * JITTER[1]
+        assert all(seen >= planned * SCALE for seen, planned in zip(pauses(provider), answer["waits"], strict=True))
+
+
 class TestCircuitBreaker:
     SETTINGS: ClassVar = {"LLM_USE_CIRCUIT_BREAKER": "true", "LLM_BREAKER_THRESHOLD": "2", "LLM_MAX_RETRIES": "1"}
 
@@ -227,6 +250,7 @@ class TestCircuitBreaker:
             assert [careful.ask()["attempts"] for _ in range(6)] == [1, 1, 1, 1, 0, 0]
             assert len(provider.calls()) == 4
             assert (self.breaker(careful)["state"], self.breaker(careful)["trips"]) == ("open", 1)
+            assert self.breaker(careful)["refused"] == 2
             assert careful.logged("Circuit breaker 'llm' -> OPEN") == 1
 
     def test_a_success_after_the_recovery_time_closes_it(
@@ -238,3 +262,24 @@ class TestCircuitBreaker:
             assert self.breaker(careful)["state"] == "open"
             assert careful.ask()["outcome"] == "answered"
             assert self.breaker(careful)["state"] == "closed"
+
+    def test_a_try_under_way_is_told(self, services: dict[str, str], provider: RunningProvider) -> None:
+        with (
+            backend(services, self.SETTINGS, LLM_BREAKER_RECOVERY="0", LLM_TIMEOUT="10") as careful,
+            ThreadPoolExecutor(1) as other,
+        ):
+            provider.script("500", "500", "hang")
+            assert [careful.ask()["attempts"] for _ in range(2)] == [1, 1]
+            hanging = other.submit(careful.ask)
+            until(lambda: self.breaker(careful)["state"] == "half_open")
+            opened_for = self.breaker(careful)["open_seconds"]
+            assert hanging.result(BOUND)["outcome"] == "fallback"
+            report = self.breaker(careful)
+            assert (report["state"], report["half_open_tries"]) == ("open", 1)
+            assert report["open_seconds"] > opened_for > 0
+            assert careful.logged("Circuit breaker 'llm' -> HALF_OPEN") == 1
+            assert careful.ask()["outcome"] == "answered"
+            assert careful.logged("Circuit breaker 'llm' -> CLOSED") == 1
+            closed = self.breaker(careful)
+            assert (closed["state"], closed["trips"], closed["half_open_tries"]) == ("closed", 1, 2)
+            assert self.breaker(careful)["open_seconds"] == closed["open_seconds"]

@@ -52,6 +52,11 @@ def test_p_value_and_interval_never_contradict(seed: int, alpha: float) -> None:
         assert (test.p_value(margin) <= alpha) == (low > margin or high < -margin)
 
 
+def test_rounds_in_which_nothing_happened_exclude_nothing() -> None:
+    test = PairedRatio([0.0, 0.0], [0.0, 0.0])
+    assert (test.estimate(), test.interval(0.05), test.p_value(0.0)) == (0.0, (-math.inf, math.inf), 1.0)
+
+
 def test_dispersion_by_hand() -> None:
     """Means 2 and 4; squares (4 + 4) / 2 and (4 + 4) / 4 sum to 6, over 4 - 2 degrees of freedom (at least 1)."""
     assert dispersion(singly([0, 4, 2]), singly([2, 6, 4])) == 3.0
