@@ -16,6 +16,7 @@ _COMMANDS = {
     "baseline": "Keep runs under a name.",
     "claims": "Check sentences with numbers against what was measured.",
     "history": "Keep all runs in ClickHouse and look for steps over time.",
+    "tune": "Search settings of retry, pool or cache; measure the best.",
     "list": "List the scenarios.",
     "doctor": "Show whether this machine can measure, and how well.",
 }

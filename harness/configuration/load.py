@@ -18,9 +18,14 @@ from harness.configuration.schema import (
     History,
     MetricOverride,
     Override,
+    RetryNames,
     Rounds,
     Service,
     System,
+    Tune,
+    TuneCache,
+    TunePool,
+    TuneRetry,
 )
 from harness.errors import ExitCode, HarnessError
 
@@ -116,7 +121,8 @@ def _mistake(entry: Any, file: Path) -> str:
 
 def _known_keys() -> set[str]:
     tables = (Configuration, System, Service, Container, Build, Override, Rounds, Controls, GatePolicy)
-    models = (*tables, MetricOverride, History)
+    tune = (Tune, TuneRetry, TunePool, TuneCache, RetryNames)
+    models = (*tables, *tune, MetricOverride, History)
     return {name for model in models for name in model.model_fields}
 
 
@@ -133,7 +139,17 @@ def _check_references(system: System, file: Path) -> None:
         for service_name in overrides:
             if service_name not in system.services:
                 raise _unknown_service(file, f"variants.{variant}", service_name, names)
+    _check_tune(system, file, names)
     start_order(system, file)
+
+
+def _check_tune(system: System, file: Path, names: list[str]) -> None:
+    for command, subject in (("retry", system.tune.retry), ("pool", system.tune.pool), ("cache", system.tune.cache)):
+        if subject is not None and subject.service not in system.services:
+            raise _unknown_service(file, f"tune.{command}.service", subject.service, names)
+    retry = system.tune.retry
+    if retry is not None and retry.provider not in system.services:
+        raise _unknown_service(file, "tune.retry.provider", retry.provider, names)
 
 
 def _unknown_service(file: Path, key: str, found: str, allowed: list[str]) -> HarnessError:

@@ -4,7 +4,16 @@ import re
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    field_validator,
+    model_validator,
+)
 
 from harness.kinds import COMMON
 
@@ -19,7 +28,8 @@ def _environment_text(value: object) -> object:
 
 
 Setting = Annotated[str, BeforeValidator(_environment_text)]
-Settings = dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Setting]
+SettingName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Settings = dict[SettingName, Setting]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 HttpPath = Annotated[str, Field(pattern=r"^/")]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -244,6 +254,79 @@ class History(Table):
     environment variable HARNESS_HISTORY_URL stands above it: it is the place for an address with a password."""
 
 
+class TuneSubject(Table):
+    """What the commands of `harness tune` ask; see docs/tune.md."""
+
+    service: Name
+    """The service whose settings are searched."""
+    path: HttpPath
+    """Where it is asked: POST ``body`` as JSON."""
+    body: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class RetryNames(Table):
+    """The settings that hold a retry policy, by their names."""
+
+    attempts: SettingName
+    """Counts attempts, the first one included."""
+    base: SettingName
+    factor: SettingName
+    cap: SettingName
+    timeout: SettingName
+    jitter_low: SettingName | None = None
+    """Absent, like ``jitter_high``: the jitter cannot be set, it is what ``jitter`` says."""
+    jitter_high: SettingName | None = None
+
+
+class TuneRetry(TuneSubject):
+    """`harness tune retry`: calls that a service makes to the harness's model provider, and makes again."""
+
+    provider: Name
+    """The service that is `harness.services.llm`."""
+    settings: RetryNames
+    jitter: tuple[Annotated[float, Field(ge=0, le=10)], Annotated[float, Field(ge=0, le=10)]] = (0.0, 0.0)
+    """Smallest and largest share of itself by which the service lengthens a wait."""
+    outcome: str = "outcome"
+    """The key of the answer that says what became of the call."""
+    answered: str = "answered"
+    """What stands there when the provider has answered; anything else has not helped the caller."""
+    scale: SettingName | None = None
+    """The setting by which every wait and time limit is multiplied; absent: nothing can be shortened."""
+    mix: str
+    """The faults of the provider, unless ``--mix`` says them."""
+
+
+class TunePool(TuneSubject):
+    """`harness tune pool`: queries that wait for one of few connections.
+
+    In the texts of ``body``, ``{seconds}`` is how long the query has to take, ``{key}`` what makes it another query
+    than those before it.
+    """
+
+    size: SettingName
+    default: Annotated[int, Field(ge=1)]
+    """The size that the service has when the setting is absent."""
+
+
+class TuneCache(TuneSubject):
+    """`harness tune cache`: answers that are kept for a while. In the texts of ``body``, ``{key}`` is the number of
+    what is asked for."""
+
+    ttl: SettingName
+    default: Annotated[float, Field(ge=0)]
+    """The time to live, in seconds, that the service has when the setting is absent."""
+    hit: str
+    """The key of the answer that is ``true`` when it came from the cache."""
+
+
+class Tune(Table):
+    """What `harness tune` has to know of the system, for each of its commands."""
+
+    retry: TuneRetry | None = None
+    pool: TunePool | None = None
+    cache: TuneCache | None = None
+
+
 class System(Table):
     """The system under test."""
 
@@ -251,6 +334,7 @@ class System(Table):
     variants: dict[Name, dict[Name, Override]] = Field(min_length=1)
     notes: tuple[str, ...] = ()
     """Facts that every report has to name; ``{backend.TIME_SCALE}`` is replaced by that setting of that service."""
+    tune: Tune = Field(default_factory=Tune)
 
 
 class Configuration(Table):
