@@ -107,7 +107,7 @@ WRITE_EVERY = 6
     [(0.05, False), (0.15, False), (0.15, True), (0.45, False)],
     ids=["50ms", "150ms", "150ms_adaptive", "450ms"],
 )
-@pytest.mark.scenario(tag="full", rounds=2)
+@pytest.mark.scenario(tag="full", rounds=6)
 def test_ttl(turn: Turn, ttl: float, adaptive: bool) -> None:  # noqa: FBT001
     """One value is read 50 times a second and changed 10 times a second: how often is it a hit, how often stale?
 
