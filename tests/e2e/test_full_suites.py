@@ -1,4 +1,4 @@
-"""The retry scenarios in depth on the real reference system, one round: what is certain must come out as it is.
+"""The longer scenarios on the real reference system, one round: what is certain must come out as it is.
 
 Nothing here is about how long anything took. Where a loaded machine may turn an outcome, only what holds anyway is.
 """
@@ -14,26 +14,24 @@ from harness.model import Run
 from tests.e2e.conftest import environment, processes_of
 
 ROOT = Path(__file__).parents[2]
-CHOSEN = (
-    "(test_fault and 500) or slow_body or structured or test_caller_leaves or in_effect or MAX_DELAY or MAX_RETRIES "
-    "or (test_outage and 10) or (test_storm and 1.0) or test_breaker or switched_on"
-)
+SUITES = [str(ROOT / "scenarios" / name) for name in ("analytics", "cache", "errors", "pool", "retry", "startup")]
+"""All but load, which a busy machine makes invalid: tests/load has its own."""
 ATTEMPTS = {"before": 3, "after": 2}
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
-    folder = tmp_path_factory.mktemp("retry")
+    folder = tmp_path_factory.mktemp("full")
     (folder / "harness.toml").write_text(f'system = "{ROOT}/fixtures/reference/system.toml"\n', "utf-8")
     given = ["--config", str(folder / "harness.toml"), "--rounds", "1", "--no-gate", "--no-controls", "--tag", "full"]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "run", str(ROOT / "scenarios" / "retry"), "-k", CHOSEN, *given],
+        [sys.executable, "-m", "harness", "run", *SUITES, "-k", "not 10000000", *given],
         cwd=folder,
         env=environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -48,14 +46,16 @@ def run(request: pytest.FixtureRequest, runs: tuple[Run, Run]) -> Run:
 
 
 def values(run: Run, scenario: str, metric: str) -> list[float]:
-    (found,) = (s for s in run.samples if (s.scenario, s.metric.name) == (f"retry/{scenario}", metric))
+    scenario = scenario if "/" in scenario else f"retry/{scenario}"
+    (found,) = (s for s in run.samples if (s.scenario, s.metric.name) == (scenario, metric))
     return list(found.values)
 
 
 def test_both_variants_are_measured_alike(runs: tuple[Run, Run]) -> None:
-    before, after = ({(s.scenario, s.metric.name) for s in run.samples} for run in runs)
+    before, after = ({sample.scenario for sample in run.samples} for run in runs)
+    assert not any(run.failures or run.unmeasured for run in runs)
     assert before == after
-    assert len({scenario for scenario, _ in before}) == 11
+    assert {scenario.partition("/")[0] for scenario in before} == {Path(suite).name for suite in SUITES}
 
 
 def test_a_fault_is_recovered_from_once_and_given_up_for_ever(run: Run) -> None:
@@ -119,3 +119,20 @@ def test_a_breaker_spares_the_provider_and_closes_again(run: Run) -> None:
 def test_retry_after_is_honoured_only_when_switched_on(run: Run) -> None:
     assert values(run, "retry_after_switched_on", "honoured") == [1]
     assert values(run, "retry_after_switched_on", "first_wait")[0] > 0.36
+
+
+def test_what_is_computed_beforehand_comes_out(run: Run) -> None:
+    assert values(run, "cache/access", "not_as_computed") == [0]
+    assert values(run, "cache/stampede[single_flight]", "reached_clickhouse") == [1]
+    assert values(run, "pool/size[2]", "answered") == [32]
+    assert values(run, "startup/optimization[failing]", "optimized") == [0]
+
+
+def test_what_the_optimization_promises(runs: tuple[Run, Run]) -> None:
+    before, after = runs
+    told = [values(run, "errors/agents", "method_not_found") for run in runs]
+    assert told == [[11], [0]]
+    true = [values(run, "analytics/truth_table", "true_cases") for run in runs]
+    assert true == [[0], [30]]
+    assert values(before, "startup/optimization[failing_then_ok]", "optimized") == [0]
+    assert values(after, "startup/optimization[failing_then_ok]", "optimized") == [1]
