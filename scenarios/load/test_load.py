@@ -26,7 +26,7 @@ from harness.model import Metric
 P50 = Metric("p50", "s", about="Latency from the intended start that half of the requests do not exceed.")
 P95 = Metric("p95", "s", smallest_effect=0.15, about="The same for 95 % of the requests.")
 P99 = Metric("p99", "s", gated=False, about="The same for 99 %; of some hundred requests it is one of the slowest.")
-FAILURES = Metric("failures", "1", kind="count", about="Requests with an error, a wrong answer, or none by 5 s after.")
+FAILURES = Metric("failures", "1", kind="count", about="Errors, wrong answers, and no answer 5 s after the load.")
 THROUGHPUT = Metric("throughput", "1/s", better="higher", gated=False, about="Good answers per second.")
 CPU = Metric("cpu_per_request", "s", about="Processor time of the backend per request.")
 LATE_STARTS = Metric("late_starts", "1", kind="count", gated=False, about="Starts that the generator made too late.")
@@ -100,7 +100,7 @@ def test_steady(turn: Turn) -> None:
 
 @pytest.mark.scenario(tag="full", rounds=4)
 def test_spike(turn: Turn) -> None:
-    """Four times the rate for 0.4 s: how long until callers do not notice it any more?"""
+    """From 40 to 320 requests a second for 0.4 s: how long until callers do not notice it any more?"""
     made = load(turn, *spike(RATE / 2, 4 * RATE, before=0.5, seconds=0.4, after=1.6))
     begin, _ = made.plan.span("spike")
     usual = made.segment("before").quantile(0.5).seconds
