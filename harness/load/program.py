@@ -27,7 +27,7 @@ from locust.env import Environment
 from locust.runners import MasterRunner, WorkerRunner
 
 from harness.load.job import NUMBER, Job, Request, from_json, mixed
-from harness.load.plan import Start, share
+from harness.load.plan import Start, planned, share
 from harness.load.records import Record, WorkerEnd, to_line
 
 AHEAD = 0.1
@@ -89,10 +89,10 @@ class Shares:
 
     def progress(self) -> None:
         """A line now and then, for the log."""
-        planned = sum(1 for _ in mixed(self._job))
+        starts = planned(self._job.plan)
         while True:
             gevent.sleep(1.0)
-            log.warning("progress: %d of %d starts recorded", self._recorded, planned)
+            log.warning("progress: %d of %d starts recorded", self._recorded, starts)
 
 
 def take_on(environment: Environment, msg: Any, **_: Any) -> None:

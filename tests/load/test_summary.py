@@ -135,6 +135,11 @@ def test_failures_are_slow_whatever_they_took() -> None:
     assert found.seconds == pytest.approx(2.9 + 0.01 - 1.0)
 
 
+def test_too_few_requests_do_not_tell_when_latency_is_back() -> None:
+    with pytest.raises(HarnessError, match="9 requests after the spike began: too few"):
+        back_after(slowness(*[0.9] * 9), 0.0, 0.2)
+
+
 def test_lines_are_read_as_they_were_written() -> None:
     written = [record(0, 0.1), record(1, 0.2, "failed"), record(2, 0.3, "unanswered")]
     end = WorkerEnd(0, 0.5, complete=True)
