@@ -115,6 +115,9 @@ def _policy_of(project: Project, subject: TuneRetry, origin: str) -> RetryPolicy
     low = subject.jitter[0] if names.jitter_low is None else value(names.jitter_low)
     high = subject.jitter[1] if names.jitter_high is None else value(names.jitter_high)
     base, factor, cap, timeout = (value(name) for name in (names.base, names.factor, names.cap, names.timeout))
+    if low > high:
+        message = f"{project.file}: variants: jitter of {origin}: {low:g} to {high:g}, the smaller one comes first"
+        raise HarnessError(message, ExitCode.USAGE)
     attempts = count_of(project, origin, subject.service, names.attempts, most=MOST_ATTEMPTS)
     return RetryPolicy(attempts, base, factor, cap, timeout, low, high)
 

@@ -65,6 +65,7 @@ def search(folder: Path, text: str = SYSTEM, *, confirm: int = 0, scale: float =
         ("LIMIT = 30\n", 'LIMIT = "nan"\n', "settings.LIMIT: found 'nan', a number from 0 on is needed"),
         ("BASE = 1\n", "BASE = -1\n", "settings.BASE: found '-1', a number from 0 on is needed"),
         ("TRIES = 3\n", "TRIES = 21\n", "settings.TRIES: found 21, a whole number from 1 to 20 is needed"),
+        ('mix = "500=0.2"', 'mix = ""\njitter = [0.3, 0.1]', "variants: jitter of before: 0.3 to 0.1"),
         ("TRIES = 3\n", "TRIES = 0\n", "settings.TRIES: found 0, a whole number from 1 to 20 is needed"),
         ("TRIES = 3\n", "TRIES = 2.5\n", "settings.TRIES: found 2.5, a whole number from 1 to 20 is needed"),
     ],

@@ -95,9 +95,9 @@ def test_the_picked_are_better_than_the_variants_and_say_why() -> None:
     chosen = picked(search(), 3)
     assert [one.name for one in chosen] == ["1", "2", "3"]
     assert chosen[0].predicted == TRIED[0].predicted
-    assert chosen[0].why == "better than before in all: least waiting"
+    assert chosen[0].why == "dominates before: least waiting"
     assert chosen[1].predicted == TRIED[2].predicted
-    assert chosen[1].why == "better than after in all: most answered"
+    assert chosen[1].why == "dominates after: most answered"
     assert len(picked(search(), 5)) == 3, "there are no others on the front"
 
 
