@@ -96,14 +96,24 @@ class RetryTrial:
             yield
             return
         _script(provider, [], then="500")
+        wrong: list[Exception] = []
+
+        def end(other: Client) -> None:
+            try:
+                _script(other, steps)
+            except (OSError, http.client.HTTPException, HarnessError) as error:
+                wrong.append(error)
+
         with Client(provider.host, provider.port) as other:
-            over = threading.Timer(fate.outage.seconds * self.scale, _script, (other, steps))
+            over = threading.Timer(fate.outage.seconds * self.scale, end, (other,))
             over.start()
             try:
                 yield
             finally:
                 over.cancel()
                 over.join()
+        if wrong:
+            raise wrong[0]
 
 
 def _script(provider: Client, steps: Sequence[object], then: str = "ok") -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness.measure.http import Response
 from harness.retry import RetryPolicy
 from harness.tune.candidates import Candidate, Confirmed, Search, picked, searched
 from harness.tune.estimates import estimate, paired
+from harness.tune.faults import Fate, Outage
 from harness.tune.picture import draw
 from harness.tune.present import Tuning, gap, settings_block, to_json, to_markdown, to_terminal
 from harness.tune.retry_model import ANSWERED, OBJECTIVES, WAITING
@@ -170,6 +172,23 @@ class Patient:
     def post(self, *_: object, deadline: float) -> Response:
         self.deadlines.append(deadline)
         return Response(200, {}, b'{"outcome": "answered"}')
+
+
+class Gone(Patient):
+    """A provider that is gone when the outage that it plays should end."""
+
+    host, port = "127.0.0.1", 9
+
+    def put(self, *_: object) -> Response:
+        return Response(200, {}, b"")
+
+
+def test_an_outage_that_could_not_be_ended_is_no_measurement() -> None:
+    names = RetryNames(attempts="A", base="B", factor="F", cap="C", timeout="T")
+    subject = TuneRetry(service="backend", path="/ask", provider="llm", settings=names, mix="hang=1")
+    trial = RetryTrial(subject, [], [[]], 1.0, 0)
+    with pytest.raises(OSError, match="refused"), trial._playing(Gone(), Fate(Outage(seconds=0.01), ())):
+        time.sleep(0.1)
 
 
 def test_a_call_may_take_as_long_as_its_policy() -> None:
