@@ -169,7 +169,7 @@ def freeze_round(folder: Path) -> dict[str, list[float]]:
 
         thread = threading.Thread(target=drive)
         thread.start()
-        begun.wait(60)
+        assert begun.wait(60), "the generator did not begin"
         truth = subprocess.Popen(
             [sys.executable, "-m", "bench.load", "--open-loop", str(port)], stdout=subprocess.PIPE, text=True
         )

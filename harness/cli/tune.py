@@ -117,7 +117,10 @@ def _tune(
     project = project_of(config)
     folder = folder_of(project.reports, name)
     drawn = random.SystemRandom().randrange(2**31)
-    tuning = search(project, Plan(confirm, rounds, drawn if seed is None else seed, folder / "logs", _progress))
+    try:
+        tuning = search(project, Plan(confirm, rounds, drawn if seed is None else seed, folder / "logs", _progress))
+    finally:
+        _progress("")
     files = save(tuning, folder)
     click.echo(to_terminal(tuning))
     click.echo()

@@ -44,7 +44,7 @@ class Job:
     """Requests that may be in flight at once in each worker; when a service lets more pile up, starts come late, and
     the result is invalid."""
     timeout: float = 60.0
-    """Seconds after which a request has failed."""
+    """Seconds without a byte of an answer after which a request has failed."""
     drain: float = 5.0
     """Seconds after the last start for which answers are waited for; what is in flight then is recorded as such."""
 

@@ -69,7 +69,7 @@ def drive(
     requests: Sequence[Request],
     *,
     late: float = LATE,
-    shortfall: float = SHORTFALL,
+    shortfall: float | None = SHORTFALL,
     timeout: float = 60.0,
     drain: float = 5.0,
     keep: Path | None = None,
@@ -78,6 +78,7 @@ def drive(
 
     Raises HarnessError when the generator fell short of the plan (more than a share ``shortfall`` of the starts came
     later than ``late`` seconds, or never), when nothing was answered, or when the service or the generator died.
+    ``shortfall`` None: the caller judges, as a search for a limit does, where a load that is too much is a finding.
     ``timeout`` and ``drain`` as in `harness.load.job.Job`. There are as many workers as ``--load-workers`` says,
     started here, or awaited where the environment variable HARNESS_LOAD_MASTER says. ``keep`` is a folder that keeps a
     line for every request (``records.jsonl``) and what locust printed (``load.log``).
@@ -94,7 +95,8 @@ def drive(
         alive=service.check_alive,
         keep=keep,
     )
-    load.summary.check(shortfall)
+    if shortfall is not None:
+        load.summary.check(shortfall)
     return load
 
 

@@ -56,12 +56,6 @@ class Summary:
         return sum(self.failures.values())
 
     @property
-    def failure_share(self) -> float:
-        """Failed ones, as a share of those that were started; 0 without any."""
-        started = len(self.answered) + len(self.unanswered) + self.failed
-        return self.failed / started if started else 0.0
-
-    @property
     def shortfall(self) -> float:
         """Starts that came late or never, as a share of those planned."""
         return self.late / self.planned if self.planned else 0.0
@@ -80,13 +74,21 @@ class Summary:
         value = merged[max(math.ceil(q * len(merged)), 1) - 1]
         return Quantile(value, bool(self.unanswered) and self.unanswered[0] <= value)
 
+    def keeps(self, q: float, seconds: float) -> bool:
+        """Whether nothing failed and the ``q``-quantile of the latency is known to be at most ``seconds``."""
+        if self.failed or not self.answered:
+            return False
+        found = self.quantile(q)
+        return found.seconds <= seconds and not found.at_least
+
     def check(self, limit: float = SHORTFALL) -> None:
         """Raise HarnessError when the load that was asked for was not there, or nothing came of it."""
         if self.shortfall > limit:
+            stuck = f"; {len(self.unanswered)} were unanswered at the end" if self.unanswered else ""
             raise HarnessError(
                 f"invalid: the load generator fell short: {self.late} of {self.planned} starts came too late or never "
-                f"({self.shortfall:.1%}, allowed {limit:.1%}; the latest was {self.worst_lag * 1e3:.0f} ms late); "
-                "this says nothing of the service: ask for less, or for more workers"
+                f"({self.shortfall:.1%}, allowed {limit:.1%}; the latest was {self.worst_lag * 1e3:.0f} ms late{stuck})"
+                "; ask for less, or for more workers"
             )
         self.quantile(0.5)
 

@@ -47,17 +47,9 @@ class RetryPolicy:
         """Share of calls that succeed when each attempt fails independently with probability ``failure_share``."""
         return 1 - failure_share**self.max_attempts
 
-    def given_up_share(self, failure_share: float) -> float:
-        """Share of calls that fail, at the same."""
-        return float(failure_share**self.max_attempts)
-
     def expected_attempts(self, failure_share: float) -> float:
         """Attempts of a call on average, at the same: what reaches the provider for each call (amplification)."""
         return sum(failure_share**i for i in range(self.max_attempts))
-
-    def expected_waiting(self, failure_share: float) -> float:
-        """Seconds of waiting between the attempts of a call on average, at the same."""
-        return self.waiting_under(failure_share).mean
 
     def waiting_under(self, failure_share: float) -> Distribution:
         """The distribution of the total of the waits of a call, at the same: a mixture over the number of waits."""

@@ -1,12 +1,11 @@
 """Wiring of ``harness tune cache``, and how it is measured: requests at drawn moments, for drawn keys."""
 
-import http.client
 import time
 from dataclasses import dataclass, replace
 
 from harness.configuration.load import Project
 from harness.configuration.schema import TuneCache
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 from harness.measure.order import generator
 from harness.measure.service import RunningService
 from harness.measure.stack import ServiceStack
@@ -16,7 +15,10 @@ from harness.tune.candidates import Candidate, Confirmed, picked, searched
 from harness.tune.estimates import DRAWN, Series
 from harness.tune.measuring import Plan, confirm, how
 from harness.tune.present import Tuning
-from harness.tune.subject import filled, number_of, said
+from harness.tune.subject import fields_of, filled, number_of, said, written
+
+_LATE = 0.5
+"""Seconds by which the last answer may be late in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def tune(project: Project, asked: Asked, plan: Plan) -> Tuning:
     subject = said(project, "cache", project.system.tune.cache)
 
     def candidate(ttl: float, name: str = "") -> Candidate:
-        return Candidate({subject.ttl: repr(ttl)}, predict(asked.access, ttl), name)
+        return Candidate({subject.ttl: written(ttl)}, predict(asked.access, ttl), name)
 
     current = [
         candidate(number_of(project, side, subject.service, subject.ttl, subject.default), side) for side in SIDES
@@ -51,7 +53,7 @@ def tune(project: Project, asked: Asked, plan: Plan) -> Tuning:
     if plan.confirm:
         shown = [*search.current, *chosen[: plan.confirm]]
         ttls = [float(one.settings[subject.ttl]) for one in shown]
-        shortened = [Candidate({subject.ttl: repr(ttl * asked.scale)}, {}) for ttl in ttls]
+        shortened = [Candidate({subject.ttl: written(ttl * asked.scale)}, {}) for ttl in ttls]
         trial = CacheTrial(subject, ttls, asked, plan.seed)
         found = confirm(project, subject.service, shortened, OBJECTIVES, trial, plan)
         measured = tuple(replace(was, candidate=one) for was, one in zip(found, shown, strict=True))
@@ -75,6 +77,8 @@ class CacheTrial:
     def __call__(self, _: ServiceStack, running: RunningService, index: int, number: int) -> Series:
         """A value of each request; ages in seconds that are not shortened."""
         requests = self.asked.access.drawn(self.asked.seconds, generator(self.seed, "requests", number))
+        if not requests:
+            raise HarnessError(f"no request was drawn for {self.asked.seconds:g} s: more --seconds", ExitCode.USAGE)
         running.request("POST", self.subject.path, filled(self.subject.body, key=-1))  # opens a connection
         start, scale = time.monotonic(), self.asked.scale
         kept: dict[int, float] = {}
@@ -83,13 +87,17 @@ class CacheTrial:
             time.sleep(max(0.0, start + moment * scale - time.monotonic()))
             answer = running.request("POST", self.subject.path, filled(self.subject.body, key=key))
             now = time.monotonic()
-            if answer.status != http.client.OK:
-                raise HarnessError(f"{self.subject.path} answers {answer.status}: {answer.text[:200]}")
-            hit = answer.json().get(self.subject.hit) is True
+            hit = fields_of(answer, self.subject.path).get(self.subject.hit) is True
             if not hit:
                 kept[key] = now
             hits.append(float(hit))
             ages.append((now - kept.get(key, now)) / scale)
+        late, length = time.monotonic() - start - requests[-1][0] * scale, self.asked.seconds * scale
+        if late > max(_LATE, length * 0.05):
+            raise HarnessError(
+                f"invalid: {self.subject.path} could not be asked as often as was drawn, the last request was "
+                f"{late:.1f} s late after {length:.1f} s: take a larger --scale, or a smaller --rate"
+            )
         said_hits, said_ages = zip(*replay(requests, self.ttls[index]), strict=True)
         return {
             AGE.name: ages,

@@ -9,6 +9,7 @@ Balakrishnan, Modeling TTL-based Internet caches, INFOCOM 2003). The cache is ta
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from harness.model import Metric
 
@@ -32,14 +33,15 @@ class Access:
     def shares(self) -> tuple[float, ...]:
         """Of each key in all requests."""
         weights = [1 / rank**self.skew for rank in range(1, self.keys + 1)]
-        return tuple(weight / sum(weights) for weight in weights)
+        total = sum(weights)
+        return tuple(weight / total for weight in weights)
 
     def drawn(self, seconds: float, generator: random.Random) -> list[tuple[float, int]]:
         """Moments and keys of the requests in so many seconds."""
         requests, now = [], generator.expovariate(self.rate)
-        keys, shares = range(self.keys), self.shares
+        keys, ends = range(self.keys), list(accumulate(self.shares))
         while now < seconds:
-            requests.append((now, generator.choices(keys, shares)[0]))
+            requests.append((now, generator.choices(keys, cum_weights=ends)[0]))
             now += generator.expovariate(self.rate)
         return requests
 

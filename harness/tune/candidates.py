@@ -83,7 +83,7 @@ def picked(search: Search, count: int) -> list[Candidate]:
         better = search.dominating(variant)
         if better:
             word = "most" if objective.better == "higher" else "least"
-            wanted.append((best(better, objective), f"better than {variant.name} in all: {word} {objective.name}"))
+            wanted.append((best(better, objective), f"dominates {variant.name}: {word} {objective.name}"))
     wanted.append((knee(search.front, search.objectives), "the knee of the front"))
     step = max(1, len(search.front) // (count + 1))
     wanted += [(candidate, "along the front") for candidate in search.front[step - 1 :: step]]

@@ -50,34 +50,19 @@ def confirm(
     also: Mapping[str, str] | None = None,
     settled: bool = True,
 ) -> tuple[Confirmed, ...]:
-    """Measure ``candidates``: `after` with their settings, and ``also`` those, in place of its own; see ``measure``."""
-    settings = [{**candidate.settings, **(also or {})} for candidate in candidates]
-    found = measure(project, "after", service, settings, trial, plan, settled=settled)
-    return tuple(confirmed(one, objectives, rounds) for one, rounds in zip(candidates, found, strict=True))
-
-
-def measure(
-    project: Project,
-    origin: str,
-    service: str,
-    settings: Sequence[Mapping[str, str]],
-    trial: Trial,
-    plan: Plan,
-    *,
-    settled: bool,
-) -> list[list[Series]]:
-    """What each candidate gave in each round: variant ``origin`` with the candidate's settings in place of its own.
+    """Measure ``candidates``: `after` with their settings, and ``also`` those, in place of its own.
 
     The services run as local processes. In every round each candidate comes once, in an order drawn for it, as a fresh
     process; ``settled``: once its background work is done. Raises HarnessError when something cannot be measured.
     """
+    settings = [{**candidate.settings, **(also or {})} for candidate in candidates]
     found: list[list[Series]] = [[] for _ in settings]
     with contextlib.ExitStack() as cleanup:
         watchdog = cleanup.enter_context(Watchdog())
         data = Path(tempfile.mkdtemp(prefix="harness-"))
         watchdog.folder(str(data))
         secret = secrets.token_urlsafe(18)
-        variant = configured(project, origin)
+        variant = configured(project, "after")
         stack = LocalStack(project, "before", variant, label="tune", folder=data, secret=secret, watchdog=watchdog)
         stack.logs = plan.logs
         cleanup.enter_context(interruptible())
@@ -90,7 +75,7 @@ def measure(
             for index in order:
                 plan.tell(f"round {number + 1} of {plan.rounds}, candidate {index + 1} of {len(settings)}")
                 found[index].append(_one(stack, service, settings[index], trial, index, number, settled=settled))
-    return found
+    return tuple(confirmed(one, objectives, rounds) for one, rounds in zip(candidates, found, strict=True))
 
 
 def _one(
@@ -115,6 +100,6 @@ def how(plan: Plan) -> str:
     """How it was measured, in words."""
     load = os.getloadavg()[0]
     return (
-        f"{plan.rounds} rounds in drawn order (seed {plan.seed}), a fresh process for each candidate, as local "
-        f"processes; at the end the load average of the machine was {load:.1f}."
+        f"{plan.rounds} rounds in drawn order (seed {plan.seed}), a fresh local process for each candidate, all of "
+        f"them (before, too) with what else `after` says; at the end the load average of the machine was {load:.1f}."
     )

@@ -35,16 +35,12 @@ def _axes(tuning: Tuning, first: Metric, second: Metric) -> tuple[Axis, Axis]:
     ends = []
     for objective in (first, second):
         values = [candidate.predicted[objective.name] for candidate in shown]
-        values += [bound for one in tuning.confirmed for bound in _ends(one, objective)]
+        values += [one.measured[objective.name].value for one in tuning.confirmed]
         margin = (max(values) - min(values)) * 0.06 or 1.0
         ends.append((max(0.0, min(values) - margin), max(values) + margin))
     if second.kind == "rate":
         ends[1] = (ends[1][0], min(ends[1][1], 1.02))
     return Axis(*ends[0], _LEFT, _RIGHT), Axis(*ends[1], _BOTTOM, _TOP)
-
-
-def _ends(one: Confirmed, objective: Metric) -> tuple[float, ...]:
-    return (one.measured[objective.name].value,)
 
 
 def _frame(x: Axis, y: Axis, first: Metric, second: Metric) -> Iterable[str]:
@@ -60,7 +56,7 @@ def _frame(x: Axis, y: Axis, first: Metric, second: Metric) -> Iterable[str]:
 
 def _dots(tuning: Tuning, x: Axis, y: Axis) -> str:
     tried = tuning.search.tried
-    points = [_at(tuning, candidate) for candidate in tried[:: max(1, len(tried) // _DOTS)]]
+    points = [_at(tuning, candidate) for candidate in tried[:: max(1, -(-len(tried) // _DOTS))]]
     inside = [(a, b) for a, b in points if x.low <= a <= x.high and y.low <= b <= y.high]
     path = "".join(f"M{number(x.at(a))} {number(y.at(b))}h0" for a, b in inside)
     return element(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from harness.configuration.load import Project
 from harness.configuration.schema import TunePool
-from harness.errors import HarnessError
+from harness.errors import ExitCode, HarnessError
 from harness.measure.callers import at_once
 from harness.measure.http import Client
 from harness.measure.order import generator
@@ -19,10 +19,12 @@ from harness.tune.estimates import DRAWN, Series
 from harness.tune.measuring import Plan, confirm, how
 from harness.tune.pool_model import CONNECTIONS, OBJECTIVES, THROUGHPUT, WAIT, predict, sizes
 from harness.tune.present import Tuning
-from harness.tune.subject import filled, number_of, said
+from harness.tune.subject import count_of, fields_of, filled, said
 
 _LONGEST = 2.5
 """Seconds of a query at most: ClickHouse refuses to sleep for more than 3."""
+_MOST = 1000
+"""Connections of a pool: to measure it, as many queries at once open them."""
 _PLAIN = 10
 """Queries of no length before each trial: what one takes besides. Before them, one a connection opens all of them."""
 _WARM = 1.0
@@ -43,12 +45,16 @@ class Asked:
 def tune(project: Project, asked: Asked, plan: Plan) -> Tuning:
     """Search, and measure the best. Raises HarnessError."""
     subject = said(project, "pool", project.system.tune.pool)
+    if plan.confirm and asked.service > _LONGEST / 5:
+        message = f"--service: at most {_LONGEST / 5:g} s can be measured, as a query may take {_LONGEST:g} s"
+        raise HarnessError(f"{message}; --confirm 0 predicts alone", ExitCode.USAGE)
 
     def candidate(size: int, name: str = "") -> Candidate:
         return Candidate({subject.size: str(size)}, predict(asked.callers, size, asked.service, asked.think), name)
 
     current = [
-        candidate(int(number_of(project, side, subject.service, subject.size, subject.default)), side) for side in SIDES
+        candidate(count_of(project, side, subject.service, subject.size, subject.default, most=_MOST), side)
+        for side in SIDES
     ]
     search = searched(OBJECTIVES, [candidate(size) for size in sizes(asked.callers)], current)
     chosen = picked(search, max(plan.confirm, 3))
@@ -133,9 +139,9 @@ class PoolTrial:
         began = time.monotonic()
         body = filled(self.subject.body, seconds=f"{length:.6f}", key=key)
         answer = client.request("POST", self.subject.path, body)
-        if answer.status != http.client.OK:
-            raise HarnessError(f"{self.subject.path} answers {answer.status}: {answer.text[:200]}")
-        return time.monotonic() - began
+        seconds = time.monotonic() - began
+        fields_of(answer, self.subject.path)
+        return seconds
 
 
 def _told(error: Exception) -> HarnessError:

@@ -5,6 +5,8 @@ and service take exponential times, a caller without a connection waits in line 
 thinking any distribution of that mean will do).
 """
 
+import math
+
 from harness.model import Metric
 
 CONNECTIONS = Metric("connections", "1", about="Connections of the pool.")
@@ -19,9 +21,10 @@ def predict(callers: int, connections: int, service: float, think: float) -> dic
     The share of time in which n callers are with the pool grows from that of n - 1 by the rate at which one of the
     others comes, over the rate at which one of min(n, connections) is done.
     """
-    weights = [1.0]
+    logs = [0.0]  # the weights of many callers are beyond what a float holds
     for n in range(1, callers + 1):
-        weights.append(weights[-1] * (callers - n + 1) / think * service / min(n, connections))
+        logs.append(logs[-1] + math.log((callers - n + 1) / think * service / min(n, connections)))
+    weights = [math.exp(log - max(logs)) for log in logs]
     total = sum(weights)
     busy = sum(min(n, connections) * weight for n, weight in enumerate(weights)) / total
     waiting = sum(max(0, n - connections) * weight for n, weight in enumerate(weights)) / total

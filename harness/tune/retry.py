@@ -11,12 +11,12 @@ from harness.model import SIDES, Side
 from harness.report.wording import amount
 from harness.retry import RetryPolicy
 from harness.tune.candidates import Candidate, Confirmed, Search, picked, searched
-from harness.tune.faults import FaultMix, drawn, parse_mix
+from harness.tune.faults import MOST_ATTEMPTS, FaultMix, drawn, parse_mix
 from harness.tune.measuring import Plan, confirm, how
 from harness.tune.present import Tuning
 from harness.tune.retry_model import OBJECTIVES, SIMULATED, WAITING, grid, jitters, predict, slow_tail
 from harness.tune.retry_trial import RetryTrial
-from harness.tune.subject import number_of, said
+from harness.tune.subject import count_of, number_of, said, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _settings(policy: RetryPolicy, names: RetryNames) -> dict[str, str]:
         names.jitter_low: policy.jitter_low,
         names.jitter_high: policy.jitter_high,
     }
-    return {name: repr(value) for name, value in values.items() if name is not None}
+    return {name: written(float(value)) for name, value in values.items() if name is not None}
 
 
 def _policy_of(project: Project, subject: TuneRetry, origin: str) -> RetryPolicy:
@@ -115,7 +115,11 @@ def _policy_of(project: Project, subject: TuneRetry, origin: str) -> RetryPolicy
     low = subject.jitter[0] if names.jitter_low is None else value(names.jitter_low)
     high = subject.jitter[1] if names.jitter_high is None else value(names.jitter_high)
     base, factor, cap, timeout = (value(name) for name in (names.base, names.factor, names.cap, names.timeout))
-    return RetryPolicy(int(value(names.attempts)), base, factor, cap, timeout, low, high)
+    if low > high:
+        message = f"{project.file}: variants: jitter of {origin}: {low:g} to {high:g}, the smaller one comes first"
+        raise HarnessError(message, ExitCode.USAGE)
+    attempts = count_of(project, origin, subject.service, names.attempts, most=MOST_ATTEMPTS)
+    return RetryPolicy(attempts, base, factor, cap, timeout, low, high)
 
 
 def _grid_note(search: Search, subject: TuneRetry) -> str:

@@ -1,5 +1,6 @@
 """Measures what a retry policy does: calls to the service while the provider plays what was drawn from the mix."""
 
+import http.client
 import statistics
 import threading
 import time
@@ -17,12 +18,14 @@ from harness.retry import RetryPolicy
 from harness.tune.estimates import DRAWN, Series
 from harness.tune.faults import Fate
 from harness.tune.retry_model import ANSWERED, ATTEMPTS, OBJECTIVES, WAITING, jitter_of, replay
+from harness.tune.subject import fields_of
 
 _WARM = 5
 """Calls before each trial that do not count."""
 _REPLAYS = 50
 """Of each call, with other jitter."""
-_PATIENCE = 120.0
+_PATIENCE = 60.0
+"""Seconds that a call may take beyond what its policy takes at most."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,12 @@ class RetryTrial:
         policy = self.policies[index]
         found: dict[str, list[float]] = {prefix + o.name: [] for o in OBJECTIVES for prefix in ("", DRAWN)}
         for _ in range(_WARM):
-            self._plain(running, provider)
+            self._plain(running, provider, policy)
         for call, fate in enumerate(self.fates[number]):
-            own = self._plain(running, provider)
+            own = self._plain(running, provider, policy)
             provider.delete("/calls")
             with self._playing(provider, fate):
-                seconds, answered = self._ask(running)
+                seconds, answered = self._ask(running, policy)
             attempts = provider.get("/calls").json()["count"]
             found[WAITING.name].append(seconds / self.scale)
             found[ANSWERED.name].append(float(answered))
@@ -67,20 +70,22 @@ class RetryTrial:
             ATTEMPTS.name: attempts,
         }
 
-    def _plain(self, running: RunningService, provider: RunningService) -> float:
+    def _plain(self, running: RunningService, provider: RunningService, policy: RetryPolicy) -> float:
         """Seconds of a call that meets nothing: what an attempt itself takes on this machine, just now."""
         _script(provider, [])
-        return self._ask(running)[0]
+        return self._ask(running, policy)[0]
 
-    def _ask(self, running: RunningService) -> tuple[float, bool]:
+    def _ask(self, running: RunningService, policy: RetryPolicy) -> tuple[float, bool]:
         """Seconds of one call, and whether the provider answered it."""
+        most = policy.max_attempts * policy.timeout + policy.waiting(None)[1]
         began = time.monotonic()
-        answer = running.post(self.subject.path, self.subject.body, deadline=_PATIENCE)
+        answer = running.post(self.subject.path, self.subject.body, deadline=_PATIENCE + most * self.scale)
         seconds = time.monotonic() - began
         if answer.status not in (200, 500, 502, 503, 504):
             raise HarnessError(f"{running.name}: {self.subject.path} answers {answer.status}: {answer.text[:200]}")
-        good = answer.status == 200
-        return seconds, good and answer.json().get(self.subject.outcome) == self.subject.answered
+        if answer.status != http.client.OK:
+            return seconds, False
+        return seconds, fields_of(answer, self.subject.path).get(self.subject.outcome) == self.subject.answered
 
     @contextmanager
     def _playing(self, provider: RunningService, fate: Fate) -> Iterator[None]:
@@ -91,14 +96,24 @@ class RetryTrial:
             yield
             return
         _script(provider, [], then="500")
+        wrong: list[Exception] = []
+
+        def end(other: Client) -> None:
+            try:
+                _script(other, steps)
+            except (OSError, http.client.HTTPException, HarnessError) as error:
+                wrong.append(error)
+
         with Client(provider.host, provider.port) as other:
-            over = threading.Timer(fate.outage.seconds * self.scale, _script, (other, steps))
+            over = threading.Timer(fate.outage.seconds * self.scale, end, (other,))
             over.start()
             try:
                 yield
             finally:
                 over.cancel()
                 over.join()
+        if wrong:
+            raise wrong[0]
 
 
 def _script(provider: Client, steps: Sequence[object], then: str = "ok") -> None:

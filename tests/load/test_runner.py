@@ -3,11 +3,13 @@
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -17,7 +19,7 @@ from harness.errors import HarnessError
 from harness.load.job import Job, Request, mixed
 from harness.load.plan import Plan, constant, planned, spike
 from harness.load.records import from_lines
-from harness.load.runner import PROGRAM, Load, drive, master, run, workers
+from harness.load.runner import PROGRAM, STARTED_WITHIN, Load, drive, master, run, workers
 from tests.load.conftest import Serve
 from tests.reference.backend_process import free_port, until
 
@@ -110,6 +112,39 @@ def test_a_generator_that_cannot_keep_up_makes_the_result_invalid(serve: Serve) 
     assert load.summary.worst_lag > 1.0
     with pytest.raises(HarnessError, match="invalid: the load generator fell short"):
         load.summary.check()
+
+
+def test_a_service_that_is_stuck_ends_with_the_plan_and_is_told_as_such(serve: Serve) -> None:
+    began = time.monotonic()
+    load = run(serve(work=60).url, Plan(constant(40, 0.5)), [WORK], in_flight=5, drain=0.5)
+    assert time.monotonic() - began < STARTED_WITHIN
+    assert [one.outcome for one in load.records] == ["unanswered"] * 5
+    with pytest.raises(HarnessError, match=r"15 of 20 starts .* 5 were unanswered"):
+        load.summary.check()
+
+
+def test_a_request_is_sent_once_when_the_service_hangs_up() -> None:
+    asked: list[bytes] = []
+
+    def hang_up(server: socket.socket) -> None:
+        with suppress(OSError):  # the server is closed at the end
+            while True:
+                connection, _ = server.accept()
+                asked.append(connection.recv(4096))
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=hang_up, args=(server,), daemon=True).start()
+        load = run(f"http://127.0.0.1:{server.getsockname()[1]}", Plan(constant(10, 0.4)), [LIVE])
+        server.shutdown(socket.SHUT_RDWR)
+    assert [one.outcome for one in load.records] == ["failed"] * 4
+    assert len(asked) == 4, asked[:5]
+
+
+def test_a_search_for_a_limit_is_not_ended_by_a_load_that_was_too_much(serve: Serve) -> None:
+    lost = drive(serve(), Plan(constant(10, 0.4)), [Request("lost", "/nowhere")], late=-1.0, shortfall=None)
+    assert lost.summary.failures == {"status 404": 4}
+    assert not lost.summary.keeps(0.95, 60.0)
 
 
 def test_a_scenario_hears_of_an_invalid_load(serve: Serve) -> None:

@@ -54,7 +54,6 @@ def test_failures_stand_apart_and_are_in_no_latency() -> None:
     records += [record(number, 0.5) for number in range(4, 10)]
     found = summarize(TEN, records)
     assert found.failed == 4
-    assert found.failure_share == 0.4
     assert found.failures == {"status 500": 4}
     assert found.quantile(0.0).seconds == pytest.approx(0.5)
     found.check()
@@ -90,6 +89,21 @@ def test_a_load_without_a_single_record_is_invalid() -> None:
         summarize(TEN, []).check(1.0)
 
 
+def test_starts_that_a_stuck_service_kept_from_being_made_are_told_apart() -> None:
+    records = [record(number, 5.0, "unanswered", lag=0.4) for number in range(4)]
+    with pytest.raises(HarnessError, match=r"10 of 10 starts .* late; 4 were unanswered at the end"):
+        summarize(TEN, records).check()
+
+
+def test_a_limit_is_kept_only_when_that_is_known() -> None:
+    good = [record(number, 0.1) for number in range(10)]
+    assert summarize(TEN, good).keeps(0.95, 0.101)
+    assert not summarize(TEN, good).keeps(0.95, 0.09)
+    assert not summarize(TEN, [*good[1:], record(0, 0.001, "failed")]).keeps(0.95, 0.101)
+    assert not summarize(TEN, [*good[1:], record(0, 0.05, "unanswered")]).keeps(0.95, 0.101), "may be slower yet"
+    assert not summarize(TEN, []).keeps(0.95, 0.101)
+
+
 def test_a_segment_is_summed_up_alone() -> None:
     plan = Plan(spike(10, 10, before=0.5, seconds=0.2, after=0.3))
     names = ["before"] * 5 + ["spike"] * 2 + ["after"] * 3
@@ -119,6 +133,11 @@ def test_failures_are_slow_whatever_they_took() -> None:
     found = back_after(records, 1.0, 0.2)
     assert found.at_least
     assert found.seconds == pytest.approx(2.9 + 0.01 - 1.0)
+
+
+def test_too_few_requests_do_not_tell_when_latency_is_back() -> None:
+    with pytest.raises(HarnessError, match="9 requests after the spike began: too few"):
+        back_after(slowness(*[0.9] * 9), 0.0, 0.2)
 
 
 def test_lines_are_read_as_they_were_written() -> None:

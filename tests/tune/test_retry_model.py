@@ -37,7 +37,7 @@ def test_without_outages_it_is_the_policy_s_own_arithmetic() -> None:
     predicted = predict(BEFORE, mix)
     assert predicted["answered"] == pytest.approx(BEFORE.success_share(0.2))
     assert predicted["attempts"] == pytest.approx(BEFORE.expected_attempts(0.2))
-    assert predicted["waiting"] == pytest.approx(BEFORE.expected_waiting(0.2))
+    assert predicted["waiting"] == pytest.approx(BEFORE.waiting_under(0.2).mean)
 
 
 def test_a_slow_answer_is_lost_by_a_shorter_limit_and_waited_for_by_a_longer_one() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,17 @@ from xml.etree import ElementTree
 import pytest
 
 from harness.configuration.load import load
+from harness.configuration.schema import RetryNames, TuneRetry
 from harness.errors import ExitCode
+from harness.measure.http import Response
+from harness.retry import RetryPolicy
 from harness.tune.candidates import Candidate, Confirmed, Search, picked, searched
 from harness.tune.estimates import estimate, paired
+from harness.tune.faults import Fate, Outage
 from harness.tune.picture import draw
 from harness.tune.present import Tuning, gap, settings_block, to_json, to_markdown, to_terminal
 from harness.tune.retry_model import ANSWERED, OBJECTIVES, WAITING
+from harness.tune.retry_trial import RetryTrial
 from tests.tune.conftest import Tune
 
 
@@ -91,9 +97,9 @@ def test_the_picked_are_better_than_the_variants_and_say_why() -> None:
     chosen = picked(search(), 3)
     assert [one.name for one in chosen] == ["1", "2", "3"]
     assert chosen[0].predicted == TRIED[0].predicted
-    assert chosen[0].why == "better than before in all: least waiting"
+    assert chosen[0].why == "dominates before: least waiting"
     assert chosen[1].predicted == TRIED[2].predicted
-    assert chosen[1].why == "better than after in all: most answered"
+    assert chosen[1].why == "dominates after: most answered"
     assert len(picked(search(), 5)) == 3, "there are no others on the front"
 
 
@@ -146,3 +152,48 @@ def test_the_picture_shows_every_candidate_that_is_named() -> None:
     drawn = ElementTree.fromstring(draw(tuning(confirmed=(confirmed(),))))
     texts = {element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")}
     assert {"before", "after", "1", "2", "waiting (lower is better)", "answered (higher is better)"} <= texts
+
+
+def test_the_picture_has_no_more_dots_than_can_be_seen() -> None:
+    many = searched(OBJECTIVES, [candidate(2.0 + i / 1e4, 0.9, 1.3) for i in range(7000)], [BEFORE, AFTER])
+    drawn = ElementTree.fromstring(draw(Tuning("retry", "backend", many, ())))
+    (dots,) = (path for path in drawn.iter("{http://www.w3.org/2000/svg}path") if path.get("class") == "dots")
+    assert 1000 < dots.get("d", "").count("M") <= 4000
+
+
+class Patient:
+    """A service that notes how long it may take."""
+
+    name = "backend"
+
+    def __init__(self) -> None:
+        self.deadlines: list[float] = []
+
+    def post(self, *_: object, deadline: float) -> Response:
+        self.deadlines.append(deadline)
+        return Response(200, {}, b'{"outcome": "answered"}')
+
+
+class Gone(Patient):
+    """A provider that is gone when the outage that it plays should end."""
+
+    host, port = "127.0.0.1", 9
+
+    def put(self, *_: object) -> Response:
+        return Response(200, {}, b"")
+
+
+def test_an_outage_that_could_not_be_ended_is_no_measurement() -> None:
+    names = RetryNames(attempts="A", base="B", factor="F", cap="C", timeout="T")
+    subject = TuneRetry(service="backend", path="/ask", provider="llm", settings=names, mix="hang=1")
+    trial = RetryTrial(subject, [], [[]], 1.0, 0)
+    with pytest.raises(OSError, match="refused"), trial._playing(Gone(), Fate(Outage(seconds=0.01), ())):
+        time.sleep(0.1)
+
+
+def test_a_call_may_take_as_long_as_its_policy() -> None:
+    names = RetryNames(attempts="A", base="B", factor="F", cap="C", timeout="T")
+    subject = TuneRetry(service="backend", path="/ask", provider="llm", settings=names, mix="hang=1")
+    policy, service = RetryPolicy(3, 1.0, 2.0, 30.0, 60.0), Patient()
+    assert RetryTrial(subject, [policy], [[]], 1.0, 0)._ask(service, policy)[1]
+    assert service.deadlines[0] > 3 * 60 + 3 * 1.3, "three attempts, two waits, in real time"
