@@ -37,7 +37,15 @@ def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     records, disturbed = _without_failures_of_dropped(records)
     noted = dict.fromkeys(record.text for record in records if isinstance(record, Noted))
     selected = [f"Not everything was measured, but a selection: {start.selection}."] if start.selection else []
-    notes = (*start.notes, *selected, *_damage(contents.bad_lines), *overcome, *disturbed, *noted)
+    notes = (
+        *start.notes,
+        *selected,
+        *_left_out(start.left_out),
+        *_damage(contents.bad_lines),
+        *overcome,
+        *disturbed,
+        *noted,
+    )
     before, after = (_run(variant, start, records, notes) for variant in start.variants)
     return before, after
 
@@ -79,6 +87,14 @@ def _without_failures_of_dropped(records: Sequence[Record]) -> tuple[list[Record
         else:
             kept.append(record)
     return kept, notes
+
+
+def _left_out(scenarios: Sequence[str]) -> list[str]:
+    """What nobody would miss otherwise: where its tag leaves a scenario out, nothing is expected of it."""
+    if not scenarios:
+        return []
+    shown = ", ".join(scenarios[:10]) + (", …" if len(scenarios) > 10 else "")
+    return [f"Left to longer sessions by their tags (--tag), not measured here: {len(scenarios)} ({shown})."]
 
 
 def _damage(bad_lines: Sequence[int]) -> list[str]:

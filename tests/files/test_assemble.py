@@ -50,6 +50,21 @@ def test_both_runs_hold_what_their_side_measured(records: tuple[Record, ...]) ->
     assert (len(after.traces), len(after.failures), len(after.predictions)) == (0, 1, 1)
 
 
+def test_what_the_tag_left_out_is_told(records: tuple[Record, ...]) -> None:
+    start = records[0]
+    assert isinstance(start, SessionStart)
+    names = tuple(f"load/n{number}" for number in range(12))
+    before, after = assemble(replace(start, left_out=names[:2]), *records[1:])
+    assert before.notes == after.notes
+    assert before.notes[-1] == (
+        "Left to longer sessions by their tags (--tag), not measured here: 2 (load/n0, load/n1)."
+    )
+    many, _ = assemble(replace(start, left_out=names), *records[1:])
+    assert many.notes[-1].endswith(
+        "12 (load/n0, load/n1, load/n2, load/n3, load/n4, load/n5, load/n6, load/n7, load/n8, load/n9, …)."
+    )
+
+
 def test_without_its_end_a_session_was_interrupted(records: tuple[Record, ...]) -> None:
     assert [run.state for run in assemble(*records[:-1])] == ["interrupted", "interrupted"]
     assert assemble(*records[:-1], End("interrupted"))[0].state == "interrupted"
