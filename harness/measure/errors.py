@@ -27,6 +27,10 @@ MAX_KINDS = 50
 """Of one service in one session. What comes after them is counted together."""
 _HELD = 200
 """Kinds of one round, before those of the session are known."""
+_ANSWERS = 500
+"""Error answers that wait for somebody to look at them."""
+_READ = 32_768
+"""Bytes of an error answer that are kept until then: more than is looked at."""
 
 
 class ErrorCounts:
@@ -38,6 +42,7 @@ class ErrorCounts:
         self.always = always
         self._pattern = re.compile(pattern or r"(?!)")
         self._counts: Counter[str] = Counter()
+        self._answers: list[Response] = []
         self._lock = threading.Lock()
 
     def listener(self) -> Callable[[str, bool], None]:
@@ -52,17 +57,30 @@ class ErrorCounts:
         return heard
 
     def answered(self, answer: Response) -> None:
-        """Count an error answer."""
-        self._count(f"status {answer.status}: {told_by(answer.text)}", keep=f"status {answer.status}")
+        """Count an error answer. Called in the middle of what scenarios time: what kind it is, is looked at later."""
+        with self._lock:
+            self._answers.append(Response(answer.status, {}, answer.body[:_READ]))
+            full = len(self._answers) >= _ANSWERS
+        if full:
+            self._look_at_answers()
+
+    def _look_at_answers(self) -> None:
+        with self._lock:
+            answers, self._answers = self._answers, []
+        for answer in answers:
+            self._count(f"status {answer.status}: {told_by(answer.text)}", keep=f"status {answer.status}")
 
     def _count(self, message: str, keep: str = "") -> None:
         text = quoted(message)
         kind = keep + kind_of(text.removeprefix(keep)) if keep else kind_of(text)
+        if kind in (TOTAL, OTHER):
+            kind = f'"{kind}"'
         with self._lock:
             self._counts[kind if kind in self._counts or len(self._counts) < _HELD else OTHER] += 1
 
     def take(self) -> Counter[str]:
         """The counts so far; they start anew."""
+        self._look_at_answers()
         with self._lock:
             counts, self._counts = self._counts, Counter()
         return counts

@@ -158,6 +158,36 @@ def test_secrets_and_control_signs_do_not_get_into_a_kind(watched: Watched) -> N
     assert kind.isprintable()
 
 
+def test_a_message_that_is_called_as_a_sum_is_a_kind_of_its_own(watched: Watched) -> None:
+    watched.round(0)
+    watched.says("before", "ERROR: total", "ERROR: other kinds", GONE)
+    watched.round(1)
+    counted = {kind: sides["before"] for kind, sides in watched.told().items()}
+    assert counted == {
+        "total": {0: 0, 1: 3},
+        '"total"': {0: 0, 1: 1},
+        '"other kinds"': {0: 0, 1: 1},
+        "row <n> gone": {0: 0, 1: 1},
+    }
+
+
+def test_of_which_kind_an_answer_is_is_not_asked_while_a_scenario_may_be_timing_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    monkeypatch.setattr(errors, "told_by", lambda body: looked.append(body) or "gone")
+    monkeypatch.setattr(errors, "_ANSWERS", 3)
+    counts = watched.counts["after"]
+    for _ in range(2):
+        counts.answered(Response(500, {}, b"x" * 10**6))
+    assert looked == []
+    for _ in range(2):  # not for ever: there may be very many
+        counts.answered(Response(500, {}, b"x" * 10**6))
+    assert len(looked) == 3
+    assert counts.take() == Counter({"status 500: gone": 4})
+    assert max(map(len, looked)) < 10**5
+
+
 def test_there_are_not_too_many_kinds(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(errors, "MAX_KINDS", 3)
     monkeypatch.setattr(errors, "_HELD", 8)
