@@ -93,7 +93,7 @@ def _left_out(scenarios: Sequence[str]) -> list[str]:
     """What nobody would miss otherwise: where its tag leaves a scenario out, nothing is expected of it."""
     if not scenarios:
         return []
-    shown = ", ".join(scenarios[:10]) + (", …" if len(scenarios) > 10 else "")
+    shown = ", ".join(scenarios[:5]) + (", …" if len(scenarios) > 5 else "")
     return [f"Left to longer sessions by their tags (--tag), not measured here: {len(scenarios)} ({shown})."]
 
 

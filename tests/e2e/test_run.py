@@ -55,7 +55,7 @@ def test_plain_pytest_does_the_same(harness: Harness) -> None:
 
 
 def test_a_variant_against_itself_is_neither_faster_nor_slower(harness: Harness, tiny: Path) -> None:
-    """Both metrics gated, with one false alarm in a thousand sessions. Metrics that are not gated are called by chance in
+    """Both metrics gated, with one false alarm in a thousand sessions. Those that are not gated are called by chance in
     up to one session of twenty, as they should be: nothing can be asked of them in a single one."""
     file = tiny / "harness.toml"
     strict = '[gate]\nerror_budget = 0.001\n\n[metrics."speed/start:ready"]\ngated = true\n\n'
