@@ -25,13 +25,12 @@ from harness.judge.policy import Policy
 from harness.judge.stop import undecided
 from harness.judgement import Judgement, judge, to_terminal, verdict_line, write_reports
 from harness.masking import redact
-from harness.measure.errors import SUITE as ERRORS
 from harness.measure.rounds import Progress
 from harness.measure.scenario import TAGS, Scenario, Tag
 from harness.measure.session import Measured, Request, measure
 from harness.measure.slowdown import Slowdown
 from harness.measure.variants import Kind
-from harness.model import PLACEBO, SPIKE_IN, Run, Trend
+from harness.model import ERRORS, PLACEBO, SPIKE_IN, Run, Trend
 from harness.progress import progress_line
 from harness.remember import WARNING, recall, remember
 from harness.report.escape import terminal

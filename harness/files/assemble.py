@@ -22,7 +22,7 @@ from harness.files.records import (
     Traced,
     Value,
 )
-from harness.model import SIDES, Dropped, Environment, Failure, Metric, Run, Sample, State, Unmeasured, Variant
+from harness.model import ERRORS, SIDES, Dropped, Environment, Failure, Metric, Run, Sample, State, Unmeasured, Variant
 
 
 def runs_from(contents: JournalContents) -> tuple[Run, Run]:
@@ -138,13 +138,26 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
             start, variant, [r for r in records if isinstance(r, EngineTold | ImageTold) and r.side == side]
         ),
         looks=start.looks,
-        own_rounds={name: n for name, n in start.plan.items() if start.looks and n != start.looks[-1]},
+        own_rounds=_own_rounds(start, {scenario for scenario, _ in series}),
         dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
         unmeasured=tuple(_unmeasured(start, {scenario for scenario, _ in series})),
         selection=start.selection,
         left_out=start.left_out,
         notes=notes,
     )
+
+
+def _own_rounds(start: SessionStart, measured: Collection[str]) -> dict[str, int]:
+    """Scenarios that are not judged at the session's looks, but once.
+
+    Errors are judged at the first of several looks: later on those scenarios are missing that are decided, and with
+    them what they provoked in every round before.
+    """
+    if not start.looks:
+        return {}
+    planned = {name: n for name, n in start.plan.items() if n != start.looks[-1]}
+    counted = sorted(name for name in measured if name.startswith(ERRORS) and name not in start.plan)
+    return planned | (dict.fromkeys(counted, start.looks[0]) if len(start.looks) > 1 else {})
 
 
 def _seconds_per_round(records: Iterable[Record]) -> float | None:

@@ -16,10 +16,9 @@ from harness.files.records import Record, RoundDone, RoundDropped, Value
 from harness.kinds import ErrorLines, kind_of, told_by
 from harness.measure.http import Response
 from harness.measure.recorder import Recorder
-from harness.model import SIDES, Metric, Side
+from harness.model import ERRORS, SIDES, Metric, Side
 from harness.output import quoted
 
-SUITE = "errors/"
 TOTAL = "total"
 OTHER = "other kinds"
 AT_SHUTDOWN = "at shutdown: "
@@ -102,7 +101,7 @@ class ErrorWatch:
         it could not write any more."""
         known = list(records)
         self._rounds = [record.round for record in known if isinstance(record, RoundDone | RoundDropped)]
-        names = {SUITE + service: service for service in self.counts["before"]}
+        names = {ERRORS + service: service for service in self.counts["before"]}
         values = [record for record in known if isinstance(record, Value) and record.scenario in names]
         for value in values:
             self._known.setdefault(names[value.scenario], {})[value.metric] = None
@@ -153,7 +152,7 @@ def _of(kind: str, counted: Counter[str], known: Mapping[str, None]) -> int:
 def _record(recorder: Recorder, service: str, kind: str, number: int, counts: Mapping[Side, int]) -> None:
     metric = Metric(kind, "1", kind="count", gated=False, about=_about(kind))
     for side, count in counts.items():
-        value = recorder.value(side, SUITE + service, metric, round=number, pair=0, value=count)
+        value = recorder.value(side, ERRORS + service, metric, round=number, pair=0, value=count)
         recorder.write(value)
 
 
