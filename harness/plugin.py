@@ -154,8 +154,9 @@ def _scenarios(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def _asked_to_measure(config: pytest.Config) -> bool:
-    """Whether this is ``harness run``, which always names its configuration, and no pytest run of everything."""
-    return config.getoption("--harness-config") is not None
+    """Whether this is ``harness run``, which always names its configuration, and no pytest run of everything. What a
+    project has in its ``addopts`` asks for nothing."""
+    return any(str(argument).startswith("--harness-config") for argument in config.invocation_params.args)
 
 
 def _refuse_other_measurers(config: pytest.Config, scenarios: list[pytest.Item]) -> None:

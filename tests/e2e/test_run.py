@@ -354,6 +354,7 @@ def test_no_scenario_that_is_left_is_no_pass(harness: Harness, tiny: Path) -> No
     none = harness("run", "-k", "plain", "--tag", "full")
     assert none.returncode == 13, none.stdout + none.stderr
     assert "nothing was measured" in none.stdout
+    (tiny / "pytest.ini").write_text("[pytest]\naddopts = --harness-config=harness.toml\n", "utf-8")
     everything = harness("scenarios", program="pytest")
     assert everything.returncode == 0, everything.stdout + everything.stderr
     assert "1 passed, 2 deselected" in everything.stdout
