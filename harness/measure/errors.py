@@ -98,7 +98,8 @@ class ErrorWatch:
 
     def go_on(self, records: Iterable[Record], recorder: Recorder) -> None:
         """Go on with a session that was cut short: learn from its journal the kinds and rounds, write the zeros that
-        it could not write any more."""
+        it could not write any more. Of a kind that is told of the last round they were written: what is missing of it
+        was damaged, and nobody knows what it was."""
         known = list(records)
         self._rounds = [record.round for record in known if isinstance(record, RoundDone | RoundDropped)]
         names = {ERRORS + service: service for service in self.counts["before"]}
@@ -106,7 +107,13 @@ class ErrorWatch:
         for value in values:
             self._known.setdefault(names[value.scenario], {})[value.metric] = None
         written = {(names[value.scenario], value.metric, value.round, value.side) for value in values}
-        kinds = [(service, kind) for service, kinds in self._known.items() for kind in kinds]
+        last = max(self._rounds, default=-1)
+        kinds = [
+            (service, kind)
+            for service, kinds in self._known.items()
+            for kind in kinds
+            if any((service, kind, last, side) not in written for side in SIDES)
+        ]
         for (service, kind), number, side in product(kinds, self._rounds, SIDES):
             if (service, kind, number, side) not in written:
                 _record(recorder, service, kind, number, {side: 0})

@@ -136,6 +136,20 @@ def test_zeros_that_were_cut_off_are_written_by_the_one_that_goes_on(tmp_path: P
         _cut_after(tmp_path, end, records[:end])
 
 
+def test_what_was_damaged_is_not_told_to_be_nothing(tmp_path: Path) -> None:
+    whole = Watched(tmp_path)
+    for number in range(3):
+        whole.says("before", GONE)
+        whole.round(number)
+    (tmp_path / "damaged").mkdir()
+    damaged = Watched(tmp_path / "damaged")
+    for record in read_journal(whole.path).records:
+        if not (isinstance(record, Value) and (record.round, record.side, record.metric) == (1, "before", "total")):
+            damaged.journal.write(record)
+    damaged.again()
+    assert damaged.told()["total"]["before"] == {0: 1, 2: 1}
+
+
 def _cut_after(tmp_path: Path, end: int, records: tuple[Record, ...]) -> None:
     folder = tmp_path / str(end)
     folder.mkdir()
