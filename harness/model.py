@@ -12,6 +12,8 @@ SIDES: tuple[Side, Side] = ("before", "after")
 
 PLACEBO, SPIKE_IN = "control/placebo", "control/spike_in"
 """The scenarios whose answer is known: `before` beside a second `before`, as it is and with a known slowdown."""
+ERRORS = "errors/"
+"""How the names of those scenarios begin that nobody wrote: what a service logs and answers, counted by kind."""
 SPIKE_SIZE = 0.20
 """The slowdown of the spike-in, as a share of the median of the placebo's requests of the same round."""
 INJECTED = "Self-test, not a measurement: "

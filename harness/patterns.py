@@ -24,8 +24,8 @@ def told(pattern: str) -> str:
 
 def concerns(pattern: str, scenario: str) -> bool:
     """Whether ``pattern`` could mean a metric of ``scenario``."""
-    part, separator, _ = pattern.rpartition(":")
-    return matches(scenario, part if separator else pattern)
+    ends = [at for at, sign in enumerate(pattern) if sign == ":"]  # the names of metrics may hold it, too
+    return any(matches(scenario, pattern[:end]) for end in ends or [len(pattern)])
 
 
 def excused(pattern: str, left_out: Iterable[str], measured: Iterable[str]) -> bool:

@@ -123,11 +123,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         longer = longer_than_asked(config, collected)
         left_out = [item for item in items if item in longer]
         items[:] = [item for item in items if item not in longer]
-        if not items:
+        scenarios = _scenarios(items)
+        if not scenarios and (not items or _asked_to_measure(config)):
             refuse_only_longer(left_out)
         if left_out:
             config.hook.pytest_deselected(items=left_out)
-        if not (scenarios := _scenarios(items)):
+        if not scenarios:
             return
         config.stash[_SESSION] = session = MeasuringSession.of(config, scenarios, len(collected) - len(longer), longer)
         config.pluginmanager.register(session)
@@ -150,6 +151,12 @@ class NotMeasured(pytest.Item):
 
 def _scenarios(items: list[pytest.Item]) -> list[pytest.Item]:
     return [item for item in items if item.get_closest_marker("scenario")]
+
+
+def _asked_to_measure(config: pytest.Config) -> bool:
+    """Whether this is ``harness run``, which always names its configuration, and no pytest run of everything. What a
+    project has in its ``addopts`` asks for nothing."""
+    return any(str(argument).startswith("--harness-config") for argument in config.invocation_params.args)
 
 
 def _refuse_other_measurers(config: pytest.Config, scenarios: list[pytest.Item]) -> None:
@@ -193,10 +200,21 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.OK  # nothing ran, as was asked for
     elif measuring is not None:
         session.exitstatus = measuring.exit_code(exitstatus)
+    elif exitstatus == pytest.ExitCode.OK and _measured_nothing(session.config):
+        from harness.errors import ExitCode
+
+        session.exitstatus = int(ExitCode.BASELINE)
+
+
+def _measured_nothing(config: pytest.Config) -> bool:
+    """Whether measuring was asked for, and there was no scenario among what was selected."""
+    return _asked_to_measure(config) and not (config.option.collectonly or config.getoption("--harness-list"))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The table, and where everything is."""
     measuring = config.stash.get(_SESSION, None)
+    if measuring is None and _measured_nothing(config):
+        terminalreporter.write_line("before / after: no scenario was selected, nothing was measured")
     if measuring is not None and not config.getoption("--harness-list") and not config.option.collectonly:
         measuring.summarize(terminalreporter)

@@ -6,7 +6,7 @@ import inspect
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,7 +30,7 @@ from harness.measure.scenario import TAGS, Scenario, Tag
 from harness.measure.session import Measured, Request, measure
 from harness.measure.slowdown import Slowdown
 from harness.measure.variants import Kind
-from harness.model import PLACEBO, SPIKE_IN, Run, Trend
+from harness.model import ERRORS, PLACEBO, SPIKE_IN, Run, Trend
 from harness.progress import progress_line
 from harness.remember import WARNING, recall, remember
 from harness.report.escape import terminal
@@ -117,7 +117,7 @@ class MeasuringSession:
             raise pytest.UsageError(_harmless(str(error))) from None
         planned = config.getoption("--harness-rounds")
         scenarios = {item.nodeid: _scenario(item, project, planned) for item in items}
-        _refuse_same_names(scenarios)
+        _refuse_same_names(scenarios, project.system.services)
         skipped = {item.nodeid: why for item in items if (why := why_not_run(item))}
         chosen = selection(config, project, len(items), collected)
         return cls(config, project, scenarios, skipped, chosen, slowdown, tuple(sorted(map(_name, longer))))
@@ -326,9 +326,10 @@ def _images(config: pytest.Config, project: Project) -> Sequence[str]:
     return images
 
 
-def _refuse_same_names(scenarios: Mapping[str, Scenario]) -> None:
+def _refuse_same_names(scenarios: Mapping[str, Scenario], services: Iterable[str]) -> None:
     """Two scenarios of one name would be measured as one."""
     seen = dict.fromkeys((PLACEBO, SPIKE_IN), "the harness's own control arm")
+    seen |= {ERRORS + service: f"the harness's own count of the errors of {service}" for service in services}
     for node, scenario in scenarios.items():
         if scenario.id in seen:
             raise pytest.UsageError(f"two scenarios are called {scenario.id}: {seen[scenario.id]} and {node}")

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.patterns import escaped, matches, told
+from harness.patterns import concerns, escaped, excused, matches, told
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,19 @@ def test_a_pattern_means_a_name_with_brackets_too(name: str, pattern: str, *, ma
 @pytest.mark.parametrize("name", ["load/x[10]", "load/x[*-?]", "a*b?[c]"])
 def test_an_escaped_name_is_told_as_it_is(name: str) -> None:
     assert told(escaped(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("pattern", "concerned"),
+    [
+        ("errors/shop:status 501: no such method", True),
+        ("errors/shop:*", True),
+        ("errors/*", True),
+        ("errors/sho:status 501: no such method", False),
+        ("errors/shop", True),
+    ],
+)
+def test_the_name_of_a_metric_may_hold_a_colon(pattern: str, *, concerned: bool) -> None:
+    assert concerns(pattern, "errors/shop") is concerned
+    assert excused(pattern, ["errors/shop"], []) is concerned
+    assert not excused(pattern, ["errors/shop"], ["errors/shop"])

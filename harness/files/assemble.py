@@ -22,7 +22,7 @@ from harness.files.records import (
     Traced,
     Value,
 )
-from harness.model import SIDES, Dropped, Environment, Failure, Metric, Run, Sample, State, Unmeasured, Variant
+from harness.model import ERRORS, SIDES, Dropped, Environment, Failure, Metric, Run, Sample, State, Unmeasured, Variant
 
 
 def runs_from(contents: JournalContents) -> tuple[Run, Run]:
@@ -37,7 +37,15 @@ def runs_from(contents: JournalContents) -> tuple[Run, Run]:
     records, disturbed = _without_failures_of_dropped(records)
     noted = dict.fromkeys(record.text for record in records if isinstance(record, Noted))
     selected = [f"Not everything was measured, but a selection: {start.selection}."] if start.selection else []
-    notes = (*start.notes, *selected, *_damage(contents.bad_lines), *overcome, *disturbed, *noted)
+    notes = (
+        *start.notes,
+        *selected,
+        *_left_out(start.left_out),
+        *_damage(contents.bad_lines),
+        *overcome,
+        *disturbed,
+        *noted,
+    )
     before, after = (_run(variant, start, records, notes) for variant in start.variants)
     return before, after
 
@@ -81,6 +89,14 @@ def _without_failures_of_dropped(records: Sequence[Record]) -> tuple[list[Record
     return kept, notes
 
 
+def _left_out(scenarios: Sequence[str]) -> list[str]:
+    """What nobody would miss otherwise: where its tag leaves a scenario out, nothing is expected of it."""
+    if not scenarios:
+        return []
+    shown = ", ".join(scenarios[:5]) + (", …" if len(scenarios) > 5 else "")
+    return [f"Left to longer sessions by their tags (--tag), not measured here: {len(scenarios)} ({shown})."]
+
+
 def _damage(bad_lines: Sequence[int]) -> list[str]:
     if not bad_lines:
         return []
@@ -122,13 +138,26 @@ def _run(variant: Variant, start: SessionStart, records: Sequence[Record], notes
             start, variant, [r for r in records if isinstance(r, EngineTold | ImageTold) and r.side == side]
         ),
         looks=start.looks,
-        own_rounds={name: n for name, n in start.plan.items() if start.looks and n != start.looks[-1]},
+        own_rounds=_own_rounds(start, {scenario for scenario, _ in series}),
         dropped=tuple(Dropped(number, why) for number, why in dropped.items()),
         unmeasured=tuple(_unmeasured(start, {scenario for scenario, _ in series})),
         selection=start.selection,
         left_out=start.left_out,
         notes=notes,
     )
+
+
+def _own_rounds(start: SessionStart, measured: Collection[str]) -> dict[str, int]:
+    """Scenarios that are not judged at the session's looks, but once.
+
+    Errors are judged at the first of several looks: later on those scenarios are missing that are decided, and with
+    them what they provoked in every round before.
+    """
+    if not start.looks:
+        return {}
+    planned = {name: n for name, n in start.plan.items() if n != start.looks[-1]}
+    counted = sorted(name for name in measured if name.startswith(ERRORS) and name not in start.plan)
+    return planned | (dict.fromkeys(counted, start.looks[0]) if len(start.looks) > 1 else {})
 
 
 def _seconds_per_round(records: Iterable[Record]) -> float | None:

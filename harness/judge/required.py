@@ -89,6 +89,8 @@ def explain(comparisons: Iterable[Comparison], runs: tuple[Run, Run], policy: Po
         if key not in after:
             why = skipped.get(comparison.scenario)
             hint = f": {one_line(why)}" if why else _renamed(key, new)
+        elif comparison.scenario in runs[0].left_out:
+            hint = ": its tag left it to longer sessions (--tag)"
         required = comparison.metric.required or any(matches(name_of(key), p) for p in patterns)
         metric = replace(comparison.metric, required=required)
         yield replace(comparison, metric=metric, reason=comparison.reason + hint)

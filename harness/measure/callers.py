@@ -7,6 +7,7 @@ what measures a service under load is a program of its own (docs/suites/load.md)
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -66,7 +67,7 @@ def _calls(service: RunningService, offsets: list[float], call: Callable[[Client
     start = 0.0
 
     def run(index: int) -> None:
-        with Client(service.host, service.port) as client:
+        with Client(service.host, service.port) as client, suppress(threading.BrokenBarrierError):
             client.met = service.met
             ready.wait()
             ready.wait()  # between the two the start is set, when every thread is there
@@ -81,11 +82,15 @@ def _calls(service: RunningService, offsets: list[float], call: Callable[[Client
             made[index] = Call(index, intended, began, time.monotonic(), result, error)
 
     threads = [threading.Thread(target=run, args=(index,), daemon=True) for index in range(len(offsets))]
-    for thread in threads:
-        thread.start()
-    ready.wait()
-    start = time.monotonic() + _LEAD
-    ready.wait()
+    try:
+        for thread in threads:
+            thread.start()
+        ready.wait()
+        start = time.monotonic() + _LEAD
+        ready.wait()
+    except BaseException:
+        ready.abort()  # those that wait already would wait for ever
+        raise
     for thread in threads:
         thread.join()
     return [one for one in made if one is not None]

@@ -16,10 +16,9 @@ from harness.files.records import Record, RoundDone, RoundDropped, Value
 from harness.kinds import ErrorLines, kind_of, told_by
 from harness.measure.http import Response
 from harness.measure.recorder import Recorder
-from harness.model import SIDES, Metric, Side
+from harness.model import ERRORS, SIDES, Metric, Side
 from harness.output import quoted
 
-SUITE = "errors/"
 TOTAL = "total"
 OTHER = "other kinds"
 AT_SHUTDOWN = "at shutdown: "
@@ -27,6 +26,10 @@ MAX_KINDS = 50
 """Of one service in one session. What comes after them is counted together."""
 _HELD = 200
 """Kinds of one round, before those of the session are known."""
+_ANSWERS = 500
+"""Error answers that wait for somebody to look at them."""
+_READ = 32_768
+"""Bytes of an error answer that are kept until then: more than is looked at."""
 
 
 class ErrorCounts:
@@ -38,6 +41,7 @@ class ErrorCounts:
         self.always = always
         self._pattern = re.compile(pattern or r"(?!)")
         self._counts: Counter[str] = Counter()
+        self._answers: list[Response] = []
         self._lock = threading.Lock()
 
     def listener(self) -> Callable[[str, bool], None]:
@@ -52,17 +56,30 @@ class ErrorCounts:
         return heard
 
     def answered(self, answer: Response) -> None:
-        """Count an error answer."""
-        self._count(f"status {answer.status}: {told_by(answer.text)}", keep=f"status {answer.status}")
+        """Count an error answer. Called in the middle of what scenarios time: what kind it is, is looked at later."""
+        with self._lock:
+            self._answers.append(Response(answer.status, {}, answer.body[:_READ]))
+            full = len(self._answers) >= _ANSWERS
+        if full:
+            self._look_at_answers()
+
+    def _look_at_answers(self) -> None:
+        with self._lock:
+            answers, self._answers = self._answers, []
+        for answer in answers:
+            self._count(f"status {answer.status}: {told_by(answer.text)}", keep=f"status {answer.status}")
 
     def _count(self, message: str, keep: str = "") -> None:
         text = quoted(message)
         kind = keep + kind_of(text.removeprefix(keep)) if keep else kind_of(text)
+        if kind in (TOTAL, OTHER):
+            kind = f'"{kind}"'
         with self._lock:
             self._counts[kind if kind in self._counts or len(self._counts) < _HELD else OTHER] += 1
 
     def take(self) -> Counter[str]:
         """The counts so far; they start anew."""
+        self._look_at_answers()
         with self._lock:
             counts, self._counts = self._counts, Counter()
         return counts
@@ -81,15 +98,22 @@ class ErrorWatch:
 
     def go_on(self, records: Iterable[Record], recorder: Recorder) -> None:
         """Go on with a session that was cut short: learn from its journal the kinds and rounds, write the zeros that
-        it could not write any more."""
+        it could not write any more. Of a kind that is told of the last round they were written: what is missing of it
+        was damaged, and nobody knows what it was."""
         known = list(records)
         self._rounds = [record.round for record in known if isinstance(record, RoundDone | RoundDropped)]
-        names = {SUITE + service: service for service in self.counts["before"]}
+        names = {ERRORS + service: service for service in self.counts["before"]}
         values = [record for record in known if isinstance(record, Value) and record.scenario in names]
         for value in values:
             self._known.setdefault(names[value.scenario], {})[value.metric] = None
         written = {(names[value.scenario], value.metric, value.round, value.side) for value in values}
-        kinds = [(service, kind) for service, kinds in self._known.items() for kind in kinds]
+        last = max(self._rounds, default=-1)
+        kinds = [
+            (service, kind)
+            for service, kinds in self._known.items()
+            for kind in kinds
+            if any((service, kind, last, side) not in written for side in SIDES)
+        ]
         for (service, kind), number, side in product(kinds, self._rounds, SIDES):
             if (service, kind, number, side) not in written:
                 _record(recorder, service, kind, number, {side: 0})
@@ -135,7 +159,7 @@ def _of(kind: str, counted: Counter[str], known: Mapping[str, None]) -> int:
 def _record(recorder: Recorder, service: str, kind: str, number: int, counts: Mapping[Side, int]) -> None:
     metric = Metric(kind, "1", kind="count", gated=False, about=_about(kind))
     for side, count in counts.items():
-        value = recorder.value(side, SUITE + service, metric, round=number, pair=0, value=count)
+        value = recorder.value(side, ERRORS + service, metric, round=number, pair=0, value=count)
         recorder.write(value)
 
 

@@ -1,6 +1,7 @@
 """A stack of local processes on 127.0.0.1."""
 
 import random
+import shutil
 import socket
 import sys
 from collections.abc import Mapping
@@ -79,6 +80,7 @@ class LocalStack(ServiceStack):
         if alias not in self._ports:
             self._ports[alias] = _free_port()
         self._folders[alias] = self._folders[name]
+        shutil.rmtree(self._data / alias, ignore_errors=True)  # of an earlier instance that was called so
 
     def _again(self, name: str, running: RunningService) -> RunningService:
         running.stop(self._services[name].stop_within)

@@ -103,10 +103,10 @@ class Relay:
                 client.close()  # whoever connected sees what it would have seen: nobody is there
                 continue
             link = _Link(self, client, upstream)
-            link.start()
-            with self._lock:
+            with self._lock:  # before anything passes: who has had an answer is counted, and can be cut
                 self._accepted += 1
                 self._links.append(link)
+                link.start()
 
     def hold(self) -> None:
         """Wait for as long as data is to be held."""

@@ -95,8 +95,8 @@ def survive(turn: Turn, backend: RunningService, outage: float, afterwards: floa
 
     def call(client: Client, index: int) -> Answer:
         if index == down:  # the outage lasts exactly as long as the schedule says
+            recovered.append(turn.clock())  # before: nothing is answered earlier
             provider.play()
-            recovered.append(turn.clock())
         return ask(client, scale)
 
     calls = open_loop(backend, RATE / scale, (outage + afterwards) * scale, call)

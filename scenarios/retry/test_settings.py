@@ -2,8 +2,9 @@
 
 A setting that was changed may never reach the code that should obey it, or make no difference where it stands. So the
 running backend is asked what it runs with; and each setting that differs between the variants is changed alone: in
-`ablation[X]` *before* is the variant before, and *after* is the variant before with nothing but X taken from after. A
-metric that is `unchanged` there says: no measured effect. In a run of a variant against itself nothing changes.
+`ablation[X]` *before* is the variant before, and *after* is the variant before with nothing but X taken from after (and
+settings that only after has: what is set cannot be unset). A metric that is `unchanged` there says: no measured effect.
+In a run of a variant against itself nothing changes.
 """
 
 from statistics import fmean

@@ -89,6 +89,16 @@ def test_a_mistake_in_the_pattern_is_told(tiny: Path, harness: Harness) -> None:
     assert "no regular expression" in done.stdout + done.stderr
 
 
+def test_a_scenario_cannot_be_called_as_the_errors_of_a_service(tiny: Path, harness: Harness) -> None:
+    folder = tiny / "scenarios" / "errors"
+    folder.mkdir()
+    (folder / "test_backend.py").write_text(SCENARIO.replace("test_asks", "test_backend"), "utf-8")
+    done = harness("run")
+    assert done.returncode == 4, done.stdout + done.stderr
+    told = "two scenarios are called errors/backend: the harness's own count of the errors of backend"
+    assert told in " ".join((done.stdout + done.stderr).split())
+
+
 def test_what_agents_are_refused_is_what_the_harness_counts(tmp_path: Path) -> None:
     """The seed's eleven: by the scenario, by the backend's log, by its answers."""
     (tmp_path / "harness.toml").write_text(f'system = "{ROOT}/fixtures/reference/system.toml"\n', "utf-8")

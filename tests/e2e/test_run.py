@@ -54,9 +54,15 @@ def test_plain_pytest_does_the_same(harness: Harness) -> None:
     assert "1 passed" in done.stdout
 
 
-def test_a_variant_against_itself_is_neither_faster_nor_slower(harness: Harness) -> None:
+def test_a_variant_against_itself_is_neither_faster_nor_slower(harness: Harness, tiny: Path) -> None:
+    """Both metrics gated, with one false alarm in a thousand sessions. Those that are not gated are called by chance in
+    up to one session of twenty, as they should be: nothing can be asked of them in a single one."""
+    file = tiny / "harness.toml"
+    strict = '[gate]\nerror_budget = 0.001\n\n[metrics."speed/start:ready"]\ngated = true\n\n'
+    file.write_text(strict + file.read_text("utf-8"), "utf-8")
     done = harness("run", "--before", "before", "--after", "before")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert set(verdicts(done.stdout)) == {"speed/work:latency", "speed/start:ready"}
     assert not {"improved", "regressed"} & set(verdicts(done.stdout).values())
 
 
@@ -334,3 +340,21 @@ def test_longer_scenarios_wait_for_their_tag(harness: Harness, tiny: Path) -> No
     wrong = harness("run", *same)
     assert wrong.returncode == 4
     assert "and tag: quick, full, soak" in " ".join((wrong.stdout + wrong.stderr).split())
+
+
+def test_no_scenario_that_is_left_is_no_pass(harness: Harness, tiny: Path) -> None:
+    """An ordinary test beside the scenarios passes; that says nothing of what was to be measured."""
+    scenario = tiny / "scenarios" / "speed" / "test_speed.py"
+    text = scenario.read_text("utf-8").replace("(rounds=12", '(tag="full", rounds=12')
+    scenario.write_text(text + "\n\ndef test_plain() -> None:\n    pass\n", "utf-8")
+
+    left_out = harness("run")
+    assert left_out.returncode == 4, left_out.stdout + left_out.stderr
+    assert "all 2 selected scenarios are tagged full: --tag full measures them" in left_out.stdout + left_out.stderr
+    none = harness("run", "-k", "plain", "--tag", "full")
+    assert none.returncode == 13, none.stdout + none.stderr
+    assert "nothing was measured" in none.stdout
+    (tiny / "pytest.ini").write_text("[pytest]\naddopts = --harness-config=harness.toml\n", "utf-8")
+    everything = harness("scenarios", program="pytest")
+    assert everything.returncode == 0, everything.stdout + everything.stderr
+    assert "1 passed, 2 deselected" in everything.stdout

@@ -15,7 +15,10 @@ from harness.files.records import (
     SessionStart,
     Value,
 )
-from harness.model import Failure, Metric, Run, Source
+from harness.judge.compare import compare_runs
+from harness.judge.comparison import Estimate, Verdict
+from harness.judge.policy import Policy
+from harness.model import SIDES, Failure, Metric, Run, Source
 
 
 def assemble(*records: Record, bad_lines: tuple[int, ...] = ()) -> tuple[Run, Run]:
@@ -48,6 +51,41 @@ def test_both_runs_hold_what_their_side_measured(records: tuple[Record, ...]) ->
     assert [sample.values for sample in after.samples] == [(1.1, 2.1), (4.0, 5.0)]
     assert (len(before.traces), len(before.failures), len(before.predictions)) == (1, 0, 0)
     assert (len(after.traces), len(after.failures), len(after.predictions)) == (0, 1, 1)
+
+
+def test_what_the_tag_left_out_is_told(records: tuple[Record, ...]) -> None:
+    start = records[0]
+    assert isinstance(start, SessionStart)
+    names = tuple(f"load/n{number}" for number in range(12))
+    before, after = assemble(replace(start, left_out=names[:2]), *records[1:])
+    assert before.notes == after.notes
+    assert before.notes[-1] == (
+        "Left to longer sessions by their tags (--tag), not measured here: 2 (load/n0, load/n1)."
+    )
+    many, _ = assemble(replace(start, left_out=names), *records[1:])
+    assert many.notes[-1].endswith("12 (load/n0, load/n1, load/n2, load/n3, load/n4, …).")
+
+
+def test_errors_are_judged_while_every_scenario_takes_part(records: tuple[Record, ...]) -> None:
+    """From the first look on those scenarios are missing that are decided, with the errors that they provoke."""
+    start = records[0]
+    assert isinstance(start, SessionStart)
+    start = replace(start, looks=(8, 12), plan={"errors/asks": 12, "startup/cold": 12})
+    kind = Metric("row <n> gone", "1", kind="count", gated=False)
+    told: list[Record] = [MetricDefined("errors/shop", kind), MetricDefined("errors/asks", kind)]
+    for number in range(12):
+        counts = {"before": 11 if number < 8 else 0, "after": 0}
+        for scenario in ("errors/shop", "errors/asks"):
+            told += [Value(side, scenario, kind.name, number, 0, counts[side]) for side in SIDES]
+        told.append(RoundDone(number, 1.0))
+    runs = assemble(start, *told, End("complete"))
+    assert runs[0].own_rounds == {"errors/shop": 8}
+    comparison = next(c for c in compare_runs(*runs, Policy()) if c.scenario == "errors/shop")
+    assert comparison.before is not None
+    assert (comparison.before.median, comparison.verdict) == (11, Verdict.IMPROVED)
+    assert comparison.effect == Estimate(-1, -1, -1, 1.0)
+    assert "judged at the look after 8 rounds: 4 more do not count" in comparison.warnings
+    assert assemble(replace(start, looks=(12,)), *told)[0].own_rounds == {}
 
 
 def test_without_its_end_a_session_was_interrupted(records: tuple[Record, ...]) -> None:

@@ -159,6 +159,13 @@ def test_what_a_tag_leaves_out_is_asked_for_in_ci_only() -> None:
     assert in_ci.exit_code is ExitCode.BASELINE
 
 
+def test_a_baseline_of_shorter_sessions_says_why_it_lacks_the_rest() -> None:
+    before, after = run("before", there("a"), left_out=("b",), session="two"), run("after", there("a"), there("b"))
+    found, gate = judged(before, after)
+    assert found["b:time"].reason == "not measured in before: its tag left it to longer sessions (--tag)"
+    assert gate.exit_code is ExitCode.BASELINE
+
+
 def test_a_tag_excuses_nothing_but_what_it_leaves_out() -> None:
     after = run("after", there("b"), left_out=("load/steady",), session="two")
     found, gate = judged(run("before", there("a"), there("b")), after)

@@ -63,3 +63,24 @@ def test_what_a_call_raises_is_its_own(backend: RunningService, tmp_path: Path) 
 def test_latency_counts_from_the_intended_start() -> None:
     call = Call(0, intended=10.0, began=10.5, ended=11.0, result=None)
     assert (call.latency, call.late) == (1.0, 0.5)
+
+
+def test_callers_that_cannot_all_be_there_leave_nobody_waiting(
+    backend: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def refused(thread: threading.Thread) -> None:
+        if len(started) == 3:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with pytest.raises(RuntimeError, match="new thread"):
+        at_once(backend, 5, lambda client, _: client.get("/ready"))
+    assert len(started) == 3
+    for thread in started:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in started)

@@ -136,6 +136,20 @@ def test_zeros_that_were_cut_off_are_written_by_the_one_that_goes_on(tmp_path: P
         _cut_after(tmp_path, end, records[:end])
 
 
+def test_what_was_damaged_is_not_told_to_be_nothing(tmp_path: Path) -> None:
+    whole = Watched(tmp_path)
+    for number in range(3):
+        whole.says("before", GONE)
+        whole.round(number)
+    (tmp_path / "damaged").mkdir()
+    damaged = Watched(tmp_path / "damaged")
+    for record in read_journal(whole.path).records:
+        if not (isinstance(record, Value) and (record.round, record.side, record.metric) == (1, "before", "total")):
+            damaged.journal.write(record)
+    damaged.again()
+    assert damaged.told()["total"]["before"] == {0: 1, 2: 1}
+
+
 def _cut_after(tmp_path: Path, end: int, records: tuple[Record, ...]) -> None:
     folder = tmp_path / str(end)
     folder.mkdir()
@@ -156,6 +170,36 @@ def test_secrets_and_control_signs_do_not_get_into_a_kind(watched: Watched) -> N
     (kind,) = watched.told().keys() - {"total"}
     assert "hunter" not in kind
     assert kind.isprintable()
+
+
+def test_a_message_that_is_called_as_a_sum_is_a_kind_of_its_own(watched: Watched) -> None:
+    watched.round(0)
+    watched.says("before", "ERROR: total", "ERROR: other kinds", GONE)
+    watched.round(1)
+    counted = {kind: sides["before"] for kind, sides in watched.told().items()}
+    assert counted == {
+        "total": {0: 0, 1: 3},
+        '"total"': {0: 0, 1: 1},
+        '"other kinds"': {0: 0, 1: 1},
+        "row <n> gone": {0: 0, 1: 1},
+    }
+
+
+def test_of_which_kind_an_answer_is_is_not_asked_while_a_scenario_may_be_timing_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    monkeypatch.setattr(errors, "told_by", lambda body: looked.append(body) or "gone")
+    monkeypatch.setattr(errors, "_ANSWERS", 3)
+    counts = watched.counts["after"]
+    for _ in range(2):
+        counts.answered(Response(500, {}, b"x" * 10**6))
+    assert looked == []
+    for _ in range(2):  # not for ever: there may be very many
+        counts.answered(Response(500, {}, b"x" * 10**6))
+    assert len(looked) == 3
+    assert counts.take() == Counter({"status 500: gone": 4})
+    assert max(map(len, looked)) < 10**5
 
 
 def test_there_are_not_too_many_kinds(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:

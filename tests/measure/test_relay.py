@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.measure.relay import Relay
+from harness.measure.relay import Relay, _Link
 
 BOUND = 20.0
 """Seconds after which something that should have happened is given up."""
@@ -74,6 +74,18 @@ def test_a_connection_that_is_cut_ends_and_a_new_one_works(relay: Relay) -> None
         assert first.recv(1) == second.recv(1) == b""
     with connected(relay):
         assert relay.accepted == 3
+
+
+def test_who_has_had_an_answer_is_known(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = _Link.start
+
+    def and_dawdle(link: _Link) -> None:
+        start(link)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(_Link, "start", and_dawdle)
+    with connected(relay):
+        assert (relay.accepted, relay.cut()) == (1, 1)
 
 
 def test_a_client_that_hangs_up_is_forgotten(relay: Relay) -> None:

@@ -180,6 +180,16 @@ def test_another_instance_runs_beside_with_its_own_settings(project: Project, st
         stack.service("backend-2")
 
 
+def test_another_instance_finds_no_data_of_an_earlier_one(project: Project, stacks: Stacks) -> None:
+    stack = stacks.open(project)
+    stack.restart()
+    for _ in range(2):
+        with stack.another("backend", {"WHERE": "{data}"}, settled=False) as (other, _startup):
+            folder = Path(json.loads(other.get("/environment").body)["WHERE"])
+            assert list(folder.iterdir()) == []
+            (folder / "left").touch()
+
+
 def test_another_instance_that_does_not_come_up_is_told_and_gone(project: Project, stacks: Stacks) -> None:
     stack = stacks.open(project)
     stack.restart()
