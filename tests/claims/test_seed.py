@@ -1,13 +1,22 @@
-"""The seed report's claims speak of scenarios that there are: a renamed one would leave its claims unmeasured."""
+"""The seed report's claims speak of scenarios and metrics that there are: a renamed one would leave them unmeasured."""
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from harness.claims.file import read_claims
+from harness.model import Metric
 from harness.patterns import matches
 
 ROOT = Path(__file__).parents[2]
+CLAIMS = read_claims(ROOT / "docs" / "seed-claims.toml").claim
+PATTERNS = {
+    pattern
+    for claim in CLAIMS
+    for pattern in (*claim.cost, *(name for check in claim.checks for name in (check.metric, check.than) if name))
+}
 
 
 def test_every_scenario_that_the_claims_speak_of_exists() -> None:
@@ -15,9 +24,23 @@ def test_every_scenario_that_the_claims_speak_of_exists() -> None:
         [sys.executable, "-m", "harness", "list"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     ).stdout
     names = [line.split("  ")[0] for line in listed.splitlines()]
-    patterns = {
-        pattern.partition(":")[0]
-        for claim in read_claims(ROOT / "docs" / "seed-claims.toml").claim
-        for pattern in (*claim.cost, *(name for check in claim.checks for name in (check.metric, check.than) if name))
-    }
-    assert sorted(pattern for pattern in patterns if not any(matches(name, pattern) for name in names)) == []
+    scenarios = {pattern.partition(":")[0] for pattern in PATTERNS}
+    assert sorted(pattern for pattern in scenarios if not any(matches(name, pattern) for name in names)) == []
+
+
+def test_every_metric_that_the_claims_speak_of_is_one_of_its_suite() -> None:
+    names = [f"{file.parent.name}:{name}" for file in ROOT.glob("scenarios/*/test_*.py") for name in metrics_in(file)]
+    wanted = {f"{pattern.partition('/')[0]}:{pattern.partition(':')[2]}" for pattern in PATTERNS}
+    assert sorted(pattern for pattern in wanted if not any(matches(name, pattern) for name in names)) == []
+
+
+def metrics_in(file: Path) -> Iterator[str]:
+    """The names of the metrics that a scenario file defines at its top, by themselves or in a table."""
+    spec = spec_from_file_location(f"seed_claims_{file.stem}", file)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    for value in vars(module).values():
+        held = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+        yield from (one.name for one in held if isinstance(one, Metric))
