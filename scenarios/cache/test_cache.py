@@ -171,7 +171,7 @@ HOT = 10
 """Most wanted keys that are fetched beforehand, of 40."""
 
 
-@pytest.mark.scenario(tag="full", rounds=2)
+@pytest.mark.scenario(tag="full", rounds=6)
 def test_warming(turn: Turn) -> None:
     """The first 30 requests (Zipf, 40 keys) of a cold cache, and of one into which the ten most wanted were put.
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -19,13 +20,27 @@ PATTERNS = {
 }
 
 
-def test_every_scenario_that_the_claims_speak_of_exists() -> None:
+@cache
+def rounds() -> dict[str, int]:
+    """Every scenario that there is, and how often it is measured."""
     listed = subprocess.run(
         [sys.executable, "-m", "harness", "list"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
     ).stdout
-    names = [line.split("  ")[0] for line in listed.splitlines()]
-    scenarios = {pattern.partition(":")[0] for pattern in PATTERNS}
-    assert sorted(pattern for pattern in scenarios if not any(matches(name, pattern) for name in names)) == []
+    columns = [line.split("  ") for line in listed.splitlines() if line]
+    return {name: int(times.split(" rounds")[0]) for name, _, times, *_ in columns}
+
+
+def test_every_scenario_that_the_claims_speak_of_exists() -> None:
+    wanted = {pattern.partition(":")[0] for pattern in PATTERNS}
+    assert sorted(pattern for pattern in wanted if not any(matches(name, pattern) for name in rounds())) == []
+
+
+def test_every_scenario_that_decides_a_claim_is_measured_often_enough_to() -> None:
+    """With fewer rounds than six nothing can be told at 95 %: the claim would stay undecided for ever."""
+    deciding = {name for claim in CLAIMS for check in claim.checks for name in (check.metric, check.than) if name}
+    scenarios = {pattern.partition(":")[0] for pattern in deciding}
+    few = {name for name, times in rounds().items() if times < 6 and any(matches(name, one) for one in scenarios)}
+    assert few == set()
 
 
 def test_every_metric_that_the_claims_speak_of_is_one_of_its_suite() -> None:
@@ -37,7 +52,8 @@ def test_every_metric_that_the_claims_speak_of_is_one_of_its_suite() -> None:
 def metrics_in(file: Path) -> Iterator[str]:
     """The names of the metrics that a scenario file defines at its top, by themselves or in a table."""
     spec = spec_from_file_location(f"seed_claims_{file.stem}", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
