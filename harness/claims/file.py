@@ -200,6 +200,10 @@ def _mistakes(error: ValidationError, file: Path, table: dict[str, Any]) -> Iter
         match entry["type"]:
             case "extra_forbidden":
                 line = f"{file}: {place}: unknown key"
+            case "tuple_type":
+                line = f'{file}: {place}: found "{found}", allowed is a list'
+            case "model_type":
+                line = f'{file}: {place}: found "{found}", allowed is a table'
             case "missing":
                 line = f"{file}: {place}: missing"
             case "value_error" if not isinstance(entry["input"], str):

@@ -129,7 +129,7 @@ def _line(finding: Finding, *, several: bool) -> Line:
             shorten(finding.name), claimed(check, None), nothing, nothing, NOTHING, NOTHING, finding.state, told
         )
     effect = None if finding.own else comparison.effect
-    n = [str(_rounds(finding, comparison)), _level(finding, effect), *([finding.session] if several else [])]
+    n = [str(finding.rounds), _level(finding, effect), *([finding.session] if several else [])]
     return Line(
         name=shorten(finding.name),
         claimed=claimed(check, comparison.metric),
@@ -152,7 +152,9 @@ def claimed(check: Check, metric: Metric | None) -> str:
 
 
 def _value(found: float | str, metric: Metric | None) -> str:
-    text = found if isinstance(found, str) else f"{found:.15g}"
+    if not isinstance(found, str):
+        return f"{found:.15g}" if metric is None else wording.amount(found, metric)
+    text = found
     if metric is not None:
         text = re.sub(r"\d+(\.\d+)?", lambda number: wording.amount(float(number[0]), metric), text)
     return text.replace("<=", "≤").replace(">=", "≥")
@@ -176,12 +178,6 @@ def _change(comparison: Comparison) -> str:
     return wording.estimate(comparison.effect, comparison.metric, comparison.scale)
 
 
-def _rounds(finding: Finding, comparison: Comparison) -> int:
-    """Rounds; where only one variant has values, how many values it has."""
-    summaries = [s for s in (comparison.before, comparison.after) if s]
-    return comparison.units or max((s.n for s in summaries), default=0)
-
-
 def _level(finding: Finding, effect: Estimate | None) -> str:
     estimates = [*(finding.own or {}).values(), *([effect] if effect else [])]
     return wording.level(min(estimate.level for estimate in estimates)) if estimates else ""
@@ -194,7 +190,7 @@ def _cost(finding: Finding) -> str:
     values = f"{_amount(comparison, None, 'before')} → {_amount(comparison, None, 'after')}"
     told = wording.verdict(comparison.verdict, minor=comparison.minor)
     change = f"{_change(comparison)}, " if comparison.effect else ""
-    return f"{name}: {values} ({change}{told}, n {_rounds(finding, comparison)})"
+    return f"{name}: {values} ({change}{told}, n {finding.rounds})"
 
 
 def _facts(session: Session) -> tuple[tuple[str, str], ...]:

@@ -133,6 +133,14 @@ def test_what_only_one_variant_has_can_be_claimed_by_itself_and_not_as_a_change(
     assert told(judged(only, {"before": "<= 0.2"})) == (NOT_MEASURED, "absent", "not measured in before")
 
 
+def test_rounds_are_counted_and_not_values_where_only_one_variant_has_some() -> None:
+    share = sample(SUCCESS, ([1.0] * 4 + [0.0]) * 20, pairs_a_round=10)
+    only = session([], [share])
+    found = judged(only, {"metric": "s:success", "after": ">= 0.8"})
+    assert told(found) == (NOT_MEASURED, "undecided", "10 rounds do not decide it")
+    assert found.findings[0].rounds == 10
+
+
 def test_a_claim_is_supported_if_all_its_checks_hold_and_refuted_if_one_fails() -> None:
     one = of_times(0.6)
     holds, fails, open_ = {"change": "-40 %"}, {"change": "-80 %"}, {"metric": "s:nothing", "after": 1}
@@ -230,7 +238,21 @@ def test_a_metric_can_be_held_against_another_of_the_same_variant() -> None:
     assert finding.name == "warm:time than cold:time"
     assert finding.comparison is not None
     assert finding.comparison.before == one.comparisons["cold", "time"].after
-    assert told(judged(one, against | {"than": "hot:time", "direction": "lower"}))[1] == "absent"
+    for than, reason in (
+        ("hot:time", "no session has the scenario hot"),
+        ("cold:calls", "cold has no metric calls; it has time"),
+    ):
+        verdict = told(judged(one, against | {"than": than, "direction": "lower"}))
+        assert verdict == (NOT_MEASURED, "absent", reason), "of the two, the one that is not there"
+
+
+def test_two_metrics_of_different_sessions_are_not_held_against_each_other() -> None:
+    apart = [
+        session([sample(TIME, noise(1, N), name)], [sample(TIME, noise(2, N), name)], label)
+        for name, label in (("warm", "A"), ("cold", "B"))
+    ]
+    (finding,) = judge_claim(claim({"metric": "warm:time", "than": "cold:time", "direction": "lower"}), apart).findings
+    assert (finding.state, finding.reason) == ("absent", "no session has both")
 
 
 def test_costs_are_found_beside_and_decide_nothing() -> None:
