@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.measure import clickhouse
 from harness.measure.access import cache_hits, one_hit_wonders, scan, zipf
 from harness.measure.callers import Call, at_once, open_loop
 from harness.measure.http import Client
@@ -114,16 +115,16 @@ def test_ttl(turn: Turn, ttl: float, adaptive: bool) -> None:  # noqa: FBT001
     A longer time to live buys hits with stale answers; nothing here makes both better. Adaptive: a value that was used
     five times lives twice as long, so at this rate it is a time to live of twice the length.
     """
-    clickhouse(turn, "DROP TABLE IF EXISTS cache_versions")
-    clickhouse(turn, "CREATE TABLE cache_versions (version UInt64) ENGINE = Memory")
-    clickhouse(turn, "INSERT INTO cache_versions VALUES (0)")
     store = turn.service("clickhouse")
+    clickhouse.run(store, "DROP TABLE IF EXISTS cache_versions")
+    clickhouse.run(store, "CREATE TABLE cache_versions (version UInt64) ENGINE = Memory")
+    clickhouse.run(store, "INSERT INTO cache_versions VALUES (0)")
 
     def call(client: Client, index: int) -> Any:
         if index % WRITE_EVERY:
             return ask(client, "SELECT max(version) FROM cache_versions")
-        with Client(store.host, store.port) as writer:
-            clickhouse(turn, f"INSERT INTO cache_versions VALUES ({index + 1})", writer)
+        with RunningService(store.name, store.host, store.port, store.settings) as writer:  # a connection of its own
+            clickhouse.run(writer, f"INSERT INTO cache_versions VALUES ({index + 1})")
         return None
 
     with backend_with(turn, CACHE_TTL=ttl, CACHE_ADAPTIVE_TTL=adaptive) as backend:
@@ -153,16 +154,6 @@ def outdated(read: Call[Any], calls: list[Call[Any]]) -> float | None:
     writes = [one for one in calls if one.index % WRITE_EVERY == 0 and one.index + 1 > seen]
     confirmed = min((one.ended for one in writes), default=read.began)
     return read.began - confirmed if confirmed < read.began else None
-
-
-def clickhouse(turn: Turn, sql: str, client: Client | None = None) -> str:
-    """Run a statement on the variant's ClickHouse, past the backend."""
-    service = turn.service("clickhouse")
-    user, password, database = (service.settings[f"CLICKHOUSE_{name}"] for name in ("USER", "PASSWORD", "DB"))
-    headers = {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}
-    answer = (client or service).post(f"/?database={database}", sql.encode(), headers=headers)
-    assert answer.status == 200, answer.text
-    return answer.text
 
 
 FIRST = 30
@@ -213,9 +204,9 @@ def test_stampede(turn: Turn, single_flight: bool) -> None:  # noqa: FBT001
     with backend_with(turn, POOL_SIZE=CALLERS, CACHE_SINGLE_FLIGHT=single_flight) as backend:
         calls = at_once(backend, CALLERS, lambda client, _: ask(client, sql)["rows"])
     assert all(one.result == [[0, marker]] for one in calls), [one.error for one in calls if one.error]
-    clickhouse(turn, "SYSTEM FLUSH LOGS")
-    got = clickhouse(
-        turn,
+    clickhouse.run(turn.service("clickhouse"), "SYSTEM FLUSH LOGS")
+    got = clickhouse.run(
+        turn.service("clickhouse"),
         f"""SELECT count() FROM system.query_log
             WHERE type = 'QueryStart' AND startsWith(query, 'SELECT sleep') AND position(query, '{marker}') > 0""",
     )
