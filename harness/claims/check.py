@@ -214,7 +214,7 @@ def _of_direction(check: Check, comparison: Comparison, rounds: int, effect: Est
     """By the verdict: a change is called beyond the floor, and "unchanged" is shown, not assumed."""
     called, unchanged = comparison.verdict in _CALLED, comparison.verdict is Verdict.UNCHANGED
     if not called and not unchanged:
-        return "undecided", _few(rounds)
+        return "undecided", comparison.reason or _few(rounds)
     if check.direction == "unchanged":
         small = unchanged or comparison.minor
         return ("holds", "") if small else ("fails", "it changes")

@@ -78,13 +78,26 @@ def test_times(factor: float, check: dict[str, Any], verdict: ClaimVerdict, stat
 def test_a_direction_that_is_not_shown_is_not_assumed() -> None:
     wide = of_times(1.0, spread=10.0)
     for direction in ("lower", "higher", "unchanged"):
-        assert told(judged(wide, {"direction": direction})) == (NOT_MEASURED, "undecided", "20 rounds do not decide it")
+        verdict, state, reason = told(judged(wide, {"direction": direction}))
+        assert (verdict, state) == (NOT_MEASURED, "undecided")
+        assert reason.endswith("more rounds would decide")
+
+
+def test_a_direction_that_may_be_one_chance_among_many_metrics_says_so() -> None:
+    many = [replace(TIME, name=f"time{n}", gated=False) for n in range(20)]
+    before, after = ([sample(one, noise(2 * n + side, 6)) for n, one in enumerate(many)] for side in (0, 1))
+    before.append(sample(replace(TIME, gated=False), noise(90, 6)))
+    after.append(sample(replace(TIME, gated=False), times(0.6, 91, 6)))
+    verdict, state, reason = told(judged(session(before, after), {"direction": "lower"}))
+    assert (verdict, state) == (NOT_MEASURED, "undecided")
+    assert "not among 21 exploratory metrics" in reason
 
 
 def test_few_rounds_decide_nothing() -> None:
-    for check in ({"change": "-40 %"}, {"change": "-90 %"}, {"after": "<= 100"}, {"direction": "lower"}):
+    for check in ({"change": "-40 %"}, {"change": "-90 %"}, {"after": "<= 100"}):
         found = judged(of_times(0.6, n=3), check)
         assert told(found) == (NOT_MEASURED, "undecided", "3 rounds do not decide it")
+    assert "3 rounds cannot show any change" in told(judged(of_times(0.6, n=3), {"direction": "lower"}))[2]
 
 
 def test_counts_are_exact() -> None:
