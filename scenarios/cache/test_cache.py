@@ -97,7 +97,7 @@ def access(client: Client, pattern: str, key: int) -> bool:
     return hit
 
 
-RATE, SECONDS = 60.0, 0.7
+RATE, SECONDS = 60.0, 1.4
 """Of the schedule of reads and writes."""
 WRITE_EVERY = 6
 """One call in so many changes the data: every 0.1 s."""
@@ -108,7 +108,7 @@ WRITE_EVERY = 6
     [(0.05, False), (0.15, False), (0.15, True), (0.45, False)],
     ids=["50ms", "150ms", "150ms_adaptive", "450ms"],
 )
-@pytest.mark.scenario(tag="full", rounds=6)
+@pytest.mark.scenario(tag="full", rounds=8)
 def test_ttl(turn: Turn, ttl: float, adaptive: bool) -> None:  # noqa: FBT001
     """One value is read 50 times a second and changed 10 times a second: how often is it a hit, how often stale?
 
