@@ -1,7 +1,7 @@
 """Claims and their verdicts, laid out for every format: the words and numbers, and none of their escaping."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -79,7 +79,6 @@ def build_view(claims: ClaimsFile, judged: Sequence[Judged], sessions: Sequence[
     """Lay out ``judged``, which are the claims of ``claims`` in order; ``command`` is what makes the page again."""
     several = len(sessions) > 1
     sections = groupby(judged, key=lambda one: one.claim.where)
-    runs = [run for session in sessions for run in (session.before, session.after)]
     numbers = " · ".join(f"{n} {verdict}" for verdict, n in counts(judged).items())
     why = ", ".join(f"{n} {cause}" for cause, n in causes(judged).items())
     return ClaimsView(
@@ -88,9 +87,19 @@ def build_view(claims: ClaimsFile, judged: Sequence[Judged], sessions: Sequence[
         summary=f"{numbers}{f' ({why})' if why else ''}, of {plural(len(judged), 'claim')}",
         sections=tuple((where, tuple(_row(one, several=several) for one in found)) for where, found in sections),
         sessions=tuple((session.label, _facts(session)) for session in sessions),
-        notes=tuple(dict.fromkeys(line(note) for run in runs for note in run.notes)),
+        notes=tuple(_notes(sessions)),
         command=command,
     )
+
+
+def _notes(sessions: Sequence[Session]) -> Iterator[str]:
+    """Every note once; of several sessions, those that it belongs to."""
+    labels: dict[str, dict[str, None]] = {}
+    for session in sessions:
+        for note in (*session.before.notes, *session.after.notes):
+            labels.setdefault(line(note), {})[session.label] = None
+    for note, found in labels.items():
+        yield f"{', '.join(found)}: {note}" if len(sessions) > 1 else note
 
 
 def _row(judged: Judged, *, several: bool) -> ClaimRow:

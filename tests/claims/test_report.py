@@ -7,7 +7,7 @@ import pytest
 
 from harness.claims.file import Check
 from harness.report import claims_markdown, claims_terminal
-from harness.report.claims import claimed
+from harness.report.claims import build_view, claimed
 from harness.report.escape import shorten, visible
 from tests.claims import example
 from tests.report import reading
@@ -47,6 +47,13 @@ def test_each_verdict_stands_beside_its_statement_and_what_it_costs() -> None:
 )
 def test_a_claimed_value_is_told_in_its_unit(after: float | str, text: str) -> None:
     assert claimed(Check(metric="s:waiting", after=after), example.WAITING) == text
+
+
+def test_a_note_says_which_session_it_belongs_to() -> None:
+    main, full = example.sessions()
+    note = "Waits are shortened: TIME_SCALE = 0.01."
+    for sessions, told in (([main, full], (f"A: {note}",)), ([main], (note,)), ([main, main], (f"A: {note}",))):
+        assert build_view(example.claims_file(), [], sessions, "harness x").notes == told
 
 
 def test_secrets_of_the_system_stay_out() -> None:
