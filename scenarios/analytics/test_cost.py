@@ -132,10 +132,10 @@ def test_growth(turn: Turn) -> None:
     """The exponent of the power law from 10^4 to 10^7 rows: one of the analysis and one of the scan in each round."""
     for rows in SIZES:
         turn.once(f"rows {rows}", lambda rows=rows: fill(turn, rows))
-    scans, costs = [], []
+    scans, costs, analyzes = [], [], has_method(turn)
     for rows in SIZES:
         scans.append(seconds(turn, scan, rows))
-        if has_method(turn):
+        if analyzes:
             costs.append(seconds(turn, analyze, rows))
     turn.record(SCAN_EXPONENT, growth(SIZES, scans).exponent)
     if costs:
