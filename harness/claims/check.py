@@ -7,11 +7,22 @@ from enum import StrEnum
 from typing import Literal
 
 from harness.claims.file import Check, Claim, Span
-from harness.claims.session import NOTHING_JUDGED, Key, Session, best, of_after, own_of, unmeasured, why_absent, within
+from harness.claims.session import (
+    NOTHING_JUDGED,
+    Key,
+    Session,
+    best,
+    of_after,
+    own_of,
+    rounds_of,
+    unmeasured,
+    why_absent,
+    within,
+)
 from harness.errors import SEVERITY, ExitCode
 from harness.judge.comparison import Comparison, Estimate, Verdict
 from harness.judge.wording import plural
-from harness.model import Side
+from harness.model import SIDES, Side
 from harness.patterns import matches
 
 State = Literal["holds", "fails", "undecided", "absent"]
@@ -38,6 +49,7 @@ class Finding:
     reason: str = ""
     check: Check | None = None
     session: str = ""
+    rounds: int = 0
     comparison: Comparison | None = None
     own: Mapping[Side, Estimate] | None = None
     """What either variant measured by itself, where that is what was claimed."""
@@ -121,36 +133,40 @@ def _against(check: Check, than: str, sessions: Sequence[Session]) -> Finding:
         first, second = (of_after(session, metric) for metric in (than, check.metric))
         if first is not None and second is not None:
             comparison = within(session.after, first, second)
-            return Finding(name, *_judge(check, comparison, {}), check, session.label, comparison)
-    return Finding(name, "absent", why_absent(check.metric, sessions), check)
+            rounds = rounds_of(comparison, first, second)
+            return Finding(name, *_judge(check, comparison, rounds, {}), check, session.label, rounds, comparison)
+    lacking = (metric for metric in (check.metric, than) if not any(of_after(one, metric) for one in sessions))
+    reasons = (why_absent(metric, sessions) for metric in lacking)
+    return Finding(name, "absent", next(reasons, "no session has both"), check)
 
 
 def _finding(key: Key, check: Check | None, session: Session) -> Finding:
     comparison = session.comparisons[key]
     own = {side: own_of(session, key, side) for side in check.sides} if check else {}
-    state, reason = _judge(check, comparison, own)
+    rounds = rounds_of(comparison, *(session.sample(key, side) for side in SIDES))
+    state, reason = _judge(check, comparison, rounds, own)
     measured = {side: estimate for side, estimate in own.items() if estimate is not None}
-    return Finding(":".join(key), state, reason, check, session.label, comparison, measured or None)
+    return Finding(":".join(key), state, reason, check, session.label, rounds, comparison, measured or None)
 
 
 def _judge(
-    check: Check | None, comparison: Comparison, own: Mapping[Literal["before", "after"], Estimate | None]
+    check: Check | None, comparison: Comparison, rounds: int, own: Mapping[Side, Estimate | None]
 ) -> tuple[State, str]:
     if check is None:
         return ("absent", comparison.reason) if comparison.verdict in NOTHING_JUDGED else ("holds", "")
     if own:
-        return _of_values(check, comparison, own)
+        return _of_values(check, comparison, rounds, own)
     if comparison.verdict in NOTHING_JUDGED:
         return "absent", comparison.reason
     if comparison.effect is None:
-        return "undecided", comparison.reason or _few(comparison)
+        return "undecided", comparison.reason or _few(rounds)
     if check.change is not None:
-        return _of_change(check, comparison, comparison.effect)
-    return _of_direction(check, comparison, comparison.effect)
+        return _of_change(check, comparison, rounds, comparison.effect)
+    return _of_direction(check, comparison, rounds, comparison.effect)
 
 
 def _of_values(
-    check: Check, comparison: Comparison, own: Mapping[Literal["before", "after"], Estimate | None]
+    check: Check, comparison: Comparison, rounds: int, own: Mapping[Side, Estimate | None]
 ) -> tuple[State, str]:
     found: list[tuple[State, str]] = []
     for side, claimed in check.sides.items():
@@ -159,7 +175,7 @@ def _of_values(
             found.append(("absent", comparison.reason or f"not measured in {side}"))
             continue
         state = _held(claimed, estimate)
-        found.append((state, {"fails": f"{side} is not as claimed", "undecided": _few(comparison)}.get(state, "")))
+        found.append((state, {"fails": f"{side} is not as claimed", "undecided": _few(rounds)}.get(state, "")))
     return min(found, key=lambda one: ("fails", "absent", "undecided", "holds").index(one[0]))
 
 
@@ -170,7 +186,7 @@ def _held(claimed: Span, found: Estimate) -> State:
     return "fails" if found.high < claimed.low or claimed.high < found.low else "undecided"
 
 
-def _of_change(check: Check, comparison: Comparison, effect: Estimate) -> tuple[State, str]:
+def _of_change(check: Check, comparison: Comparison, rounds: int, effect: Estimate) -> tuple[State, str]:
     if (comparison.scale == "absolute") != check.in_points:
         of = (
             "a share changes by points" if comparison.metric.kind == "rate" else "from 0 there is no change in per cent"
@@ -179,7 +195,7 @@ def _of_change(check: Check, comparison: Comparison, effect: Estimate) -> tuple[
     state = _held(check.claimed, effect)
     if state == "fails":
         return state, _beside(check.claimed, comparison, effect)
-    return state, _few(comparison) if state == "undecided" else ""
+    return state, _few(rounds) if state == "undecided" else ""
 
 
 def _beside(claimed: Span, comparison: Comparison, effect: Estimate) -> str:
@@ -194,11 +210,11 @@ def _beside(claimed: Span, comparison: Comparison, effect: Estimate) -> str:
     return "the change goes the other way" if opposite else "the change is smaller than claimed"
 
 
-def _of_direction(check: Check, comparison: Comparison, effect: Estimate) -> tuple[State, str]:
+def _of_direction(check: Check, comparison: Comparison, rounds: int, effect: Estimate) -> tuple[State, str]:
     """By the verdict: a change is called beyond the floor, and "unchanged" is shown, not assumed."""
     called, unchanged = comparison.verdict in _CALLED, comparison.verdict is Verdict.UNCHANGED
     if not called and not unchanged:
-        return "undecided", _few(comparison)
+        return "undecided", comparison.reason or _few(rounds)
     if check.direction == "unchanged":
         small = unchanged or comparison.minor
         return ("holds", "") if small else ("fails", "it changes")
@@ -208,7 +224,6 @@ def _of_direction(check: Check, comparison: Comparison, effect: Estimate) -> tup
     return ("holds", "") if right else ("fails", "the change goes the other way")
 
 
-def _few(comparison: Comparison) -> str:
+def _few(rounds: int) -> str:
     """Why it is not decided: the interval lies across an edge of what is claimed, or of what matters."""
-    rounds = comparison.units or max((s.n for s in (comparison.before, comparison.after) if s), default=0)
     return f"{plural(rounds, 'round')} {'does' if rounds == 1 else 'do'} not decide it"

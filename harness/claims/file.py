@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from harness.configuration.find import read_toml
 from harness.errors import ExitCode, HarnessError
@@ -196,21 +197,28 @@ def read_claims(file: Path) -> ClaimsFile:
 def _mistakes(error: ValidationError, file: Path, table: dict[str, Any]) -> Iterator[str]:
     told: set[str] = set()
     for entry in error.errors():
-        place, found = _place(entry["loc"], table), shown(str(entry["input"]))
-        match entry["type"]:
-            case "extra_forbidden":
-                line = f"{file}: {place}: unknown key"
-            case "missing":
-                line = f"{file}: {place}: missing"
-            case "value_error" if not isinstance(entry["input"], str):
-                line = f"{file}: {place}: {entry['ctx']['error']}"
-            case "value_error":
-                line = f'{file}: {place}: found "{found}", {entry["ctx"]["error"]}'
-            case _:
-                line = f'{file}: {place}: {entry["msg"].lower()}, found "{found}"'
+        place = _place(entry["loc"], table)
         if place not in told:  # of a value that may be a number or a text, both complain
             told.add(place)
-            yield line
+            yield f"{file}: {place}: {_said(entry)}"
+
+
+def _said(entry: ErrorDetails) -> str:
+    found = f'found "{shown(str(entry["input"]))}"'
+    match entry["type"]:
+        case "extra_forbidden":
+            return "unknown key"
+        case "missing":
+            return "missing"
+        case "tuple_type":
+            return f"{found}, allowed is a list"
+        case "model_type":
+            return f"{found}, allowed is a table"
+        case "value_error":
+            text = str(entry["ctx"]["error"])
+            return f"{found}, {text}" if isinstance(entry["input"], str) else text
+        case _:
+            return f"{entry['msg'].lower()}, {found}"
 
 
 def _place(location: Sequence[int | str], table: dict[str, Any]) -> str:

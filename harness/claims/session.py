@@ -42,6 +42,11 @@ class Session:
         return reached(scenario, (self.before, self.after)).level(EXPLORATORY)
 
 
+def rounds_of(comparison: Comparison, *samples: Sample | None) -> int:
+    """In how many rounds a metric was measured: in both variants, or where only one has it, in that one."""
+    return comparison.units or max((len(set(sample.rounds)) for sample in samples if sample), default=0)
+
+
 def session_of(label: str, before: Run, after: Run, policy: Policy) -> Session:
     """Compare both runs as every report does, control arms aside."""
     runs = without_controls(before), without_controls(after)

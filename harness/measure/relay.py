@@ -125,7 +125,9 @@ class _Link:
             end.settimeout(None)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         directions = ((client, upstream), (upstream, client))
-        self._threads = [threading.Thread(target=self._pass, args=ends, daemon=True) for ends in directions]
+        self._threads = [
+            threading.Thread(target=self._pass, args=ends, name="relay", daemon=True) for ends in directions
+        ]
 
     @property
     def ended(self) -> bool:

@@ -1,7 +1,7 @@
 """Claims and their verdicts, laid out for every format: the words and numbers, and none of their escaping."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -79,7 +79,6 @@ def build_view(claims: ClaimsFile, judged: Sequence[Judged], sessions: Sequence[
     """Lay out ``judged``, which are the claims of ``claims`` in order; ``command`` is what makes the page again."""
     several = len(sessions) > 1
     sections = groupby(judged, key=lambda one: one.claim.where)
-    runs = [run for session in sessions for run in (session.before, session.after)]
     numbers = " · ".join(f"{n} {verdict}" for verdict, n in counts(judged).items())
     why = ", ".join(f"{n} {cause}" for cause, n in causes(judged).items())
     return ClaimsView(
@@ -88,9 +87,19 @@ def build_view(claims: ClaimsFile, judged: Sequence[Judged], sessions: Sequence[
         summary=f"{numbers}{f' ({why})' if why else ''}, of {plural(len(judged), 'claim')}",
         sections=tuple((where, tuple(_row(one, several=several) for one in found)) for where, found in sections),
         sessions=tuple((session.label, _facts(session)) for session in sessions),
-        notes=tuple(dict.fromkeys(line(note) for run in runs for note in run.notes)),
+        notes=tuple(_notes(sessions)),
         command=command,
     )
+
+
+def _notes(sessions: Sequence[Session]) -> Iterator[str]:
+    """Every note once; of several sessions, those that it belongs to."""
+    labels: dict[str, dict[str, None]] = {}
+    for session in sessions:
+        for note in (*session.before.notes, *session.after.notes):
+            labels.setdefault(line(note), {})[session.label] = None
+    for note, found in labels.items():
+        yield f"{', '.join(found)}: {note}" if len(sessions) > 1 else note
 
 
 def _row(judged: Judged, *, several: bool) -> ClaimRow:
@@ -129,7 +138,7 @@ def _line(finding: Finding, *, several: bool) -> Line:
             shorten(finding.name), claimed(check, None), nothing, nothing, NOTHING, NOTHING, finding.state, told
         )
     effect = None if finding.own else comparison.effect
-    n = [str(_rounds(finding, comparison)), _level(finding, effect), *([finding.session] if several else [])]
+    n = [str(finding.rounds), _level(finding, effect), *([finding.session] if several else [])]
     return Line(
         name=shorten(finding.name),
         claimed=claimed(check, comparison.metric),
@@ -152,7 +161,9 @@ def claimed(check: Check, metric: Metric | None) -> str:
 
 
 def _value(found: float | str, metric: Metric | None) -> str:
-    text = found if isinstance(found, str) else f"{found:.15g}"
+    if not isinstance(found, str):
+        return f"{found:.15g}" if metric is None else wording.amount(found, metric)
+    text = found
     if metric is not None:
         text = re.sub(r"\d+(\.\d+)?", lambda number: wording.amount(float(number[0]), metric), text)
     return text.replace("<=", "≤").replace(">=", "≥")
@@ -176,12 +187,6 @@ def _change(comparison: Comparison) -> str:
     return wording.estimate(comparison.effect, comparison.metric, comparison.scale)
 
 
-def _rounds(finding: Finding, comparison: Comparison) -> int:
-    """Rounds; where only one variant has values, how many values it has."""
-    summaries = [s for s in (comparison.before, comparison.after) if s]
-    return comparison.units or max((s.n for s in summaries), default=0)
-
-
 def _level(finding: Finding, effect: Estimate | None) -> str:
     estimates = [*(finding.own or {}).values(), *([effect] if effect else [])]
     return wording.level(min(estimate.level for estimate in estimates)) if estimates else ""
@@ -194,7 +199,7 @@ def _cost(finding: Finding) -> str:
     values = f"{_amount(comparison, None, 'before')} → {_amount(comparison, None, 'after')}"
     told = wording.verdict(comparison.verdict, minor=comparison.minor)
     change = f"{_change(comparison)}, " if comparison.effect else ""
-    return f"{name}: {values} ({change}{told}, n {_rounds(finding, comparison)})"
+    return f"{name}: {values} ({change}{told}, n {finding.rounds})"
 
 
 def _facts(session: Session) -> tuple[tuple[str, str], ...]:

@@ -17,8 +17,6 @@ class Growth:
     """A fitted power law. An exponent of 1 is linear growth, 2 quadratic, 0 none."""
 
     exponent: float
-    factor: float
-    """The cost at size 1, in the unit of the costs."""
     standard_error: float
     """Of the exponent. NaN with two points, which every line fits."""
     n: int
@@ -52,4 +50,4 @@ def growth(sizes: Sequence[float], costs: Sequence[float]) -> Growth:
     level = y_mean - exponent * x_mean
     residual = math.fsum((y - level - exponent * x) ** 2 for x, y in zip(xs, ys, strict=True))
     error = math.sqrt(residual / (n - 2) / spread) if n > 2 else math.nan
-    return Growth(exponent, math.exp(level), error, n)
+    return Growth(exponent, error, n)

@@ -7,6 +7,7 @@ does not exist nothing is timed: a refusal is fast.
 """
 
 import math
+from statistics import median
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_callers(turn: Turn, callers: int) -> None:
     assert len(answers) == callers
     assert agree([figures(answer) for answer in answers]), answers
     latencies = sorted(call.latency for call in calls)
-    turn.record(P50, latencies[len(latencies) // 2])
+    turn.record(P50, median(latencies))
     turn.record(LONGEST, latencies[-1])
     turn.record(THROUGHPUT, callers / latencies[-1])
 

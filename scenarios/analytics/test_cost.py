@@ -72,29 +72,16 @@ def seconds(turn: Turn, action: Callable[[Turn, int], None], rows: int) -> float
     return turn.clock() - began
 
 
-def measure(turn: Turn, rows: int) -> tuple[Timing, Timing | None]:
+def compare(turn: Turn, rows: int, before_each: Callable[[], object] = lambda: None) -> None:
     """The scan and, where there is one, the analysis next to it, in drawn order."""
-
-    def scanned() -> Timing:
-        with turn.timed(SCAN, cpu=SCAN_CPU, of="clickhouse") as timing:
-            scan(turn, rows)
-        return timing
-
-    def analyzed() -> Timing:
-        with turn.timed(COST, cpu=COST_CPU, of="clickhouse") as timing:
-            analyze(turn, rows)
-        return timing
-
-    if not has_method(turn):
-        return scanned(), None
-    if turn.random.random() < 0.5:
-        cost = analyzed()
-        return scanned(), cost
-    return scanned(), analyzed()
-
-
-def compare(turn: Turn, rows: int) -> None:
-    bare, cost = measure(turn, rows)
+    actions = [(scan, SCAN, SCAN_CPU), (analyze, COST, COST_CPU)] if has_method(turn) else [(scan, SCAN, SCAN_CPU)]
+    turn.random.shuffle(actions)
+    timings: dict[Metric, Timing] = {}
+    for action, metric, cpu in actions:
+        before_each()
+        with turn.timed(metric, cpu=cpu, of="clickhouse") as timings[metric]:
+            action(turn, rows)
+    bare, cost = timings[SCAN], timings.get(COST)
     if cost is None:
         return
     turn.record(OVER_SCAN, cost.seconds / bare.seconds)
@@ -137,14 +124,7 @@ def test_cold(turn: Turn) -> None:
         for cache in CACHES:
             clickhouse.run(store, f"SYSTEM DROP {cache} CACHE")
 
-    drop()
-    with turn.timed(SCAN) as bare:
-        scan(turn, rows)
-    if has_method(turn):
-        drop()
-        with turn.timed(COST, cpu=COST_CPU, of="clickhouse") as cost:
-            analyze(turn, rows)
-        turn.record(OVER_SCAN, cost.seconds / bare.seconds)
+    compare(turn, rows, drop)
 
 
 @pytest.mark.scenario(tag="full", rounds=8, warmup=1)
@@ -152,7 +132,11 @@ def test_growth(turn: Turn) -> None:
     """The exponent of the power law from 10^4 to 10^7 rows: one of the analysis and one of the scan in each round."""
     for rows in SIZES:
         turn.once(f"rows {rows}", lambda rows=rows: fill(turn, rows))
-    scans = [seconds(turn, scan, rows) for rows in SIZES]
+    scans, costs, analyzes = [], [], has_method(turn)
+    for rows in SIZES:
+        scans.append(seconds(turn, scan, rows))
+        if analyzes:
+            costs.append(seconds(turn, analyze, rows))
     turn.record(SCAN_EXPONENT, growth(SIZES, scans).exponent)
-    if has_method(turn):
-        turn.record(EXPONENT, growth(SIZES, [seconds(turn, analyze, rows) for rows in SIZES]).exponent)
+    if costs:
+        turn.record(EXPONENT, growth(SIZES, costs).exponent)

@@ -159,10 +159,10 @@ def test_truth_table(turn: Turn) -> None:
 
 def is_true(turn: Turn, name: str, case: Case) -> bool:
     backend, path = turn.service("backend"), f"/api/analytics/performance?run_id={name.replace(' ', '%20')}"
-    answer, streamed = backend.get(path), backend.get(f"{path}&stream=true")
+    answer = backend.get(path)
     if answer.status != 200:
         return False
-    found = answer.json()
+    found, streamed = answer.json(), backend.get(f"{path}&stream=true")
     final = json.loads(streamed.text.strip().rpartition("\n")[2].removeprefix("data: "))
     return not list(differences(found, expected(case))) and not list(differences(final, found))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.measure import clickhouse
 from harness.measure.access import cache_hits, one_hit_wonders, scan, zipf
 from harness.measure.callers import Call, at_once, open_loop
 from harness.measure.http import Client
@@ -96,7 +97,7 @@ def access(client: Client, pattern: str, key: int) -> bool:
     return hit
 
 
-RATE, SECONDS = 60.0, 0.7
+RATE, SECONDS = 60.0, 1.4
 """Of the schedule of reads and writes."""
 WRITE_EVERY = 6
 """One call in so many changes the data: every 0.1 s."""
@@ -107,23 +108,23 @@ WRITE_EVERY = 6
     [(0.05, False), (0.15, False), (0.15, True), (0.45, False)],
     ids=["50ms", "150ms", "150ms_adaptive", "450ms"],
 )
-@pytest.mark.scenario(tag="full", rounds=6)
+@pytest.mark.scenario(tag="full", rounds=8)
 def test_ttl(turn: Turn, ttl: float, adaptive: bool) -> None:  # noqa: FBT001
     """One value is read 50 times a second and changed 10 times a second: how often is it a hit, how often stale?
 
     A longer time to live buys hits with stale answers; nothing here makes both better. Adaptive: a value that was used
     five times lives twice as long, so at this rate it is a time to live of twice the length.
     """
-    clickhouse(turn, "DROP TABLE IF EXISTS cache_versions")
-    clickhouse(turn, "CREATE TABLE cache_versions (version UInt64) ENGINE = Memory")
-    clickhouse(turn, "INSERT INTO cache_versions VALUES (0)")
     store = turn.service("clickhouse")
+    clickhouse.run(store, "DROP TABLE IF EXISTS cache_versions")
+    clickhouse.run(store, "CREATE TABLE cache_versions (version UInt64) ENGINE = Memory")
+    clickhouse.run(store, "INSERT INTO cache_versions VALUES (0)")
 
     def call(client: Client, index: int) -> Any:
         if index % WRITE_EVERY:
             return ask(client, "SELECT max(version) FROM cache_versions")
-        with Client(store.host, store.port) as writer:
-            clickhouse(turn, f"INSERT INTO cache_versions VALUES ({index + 1})", writer)
+        with RunningService(store.name, store.host, store.port, store.settings) as writer:  # a connection of its own
+            clickhouse.run(writer, f"INSERT INTO cache_versions VALUES ({index + 1})")
         return None
 
     with backend_with(turn, CACHE_TTL=ttl, CACHE_ADAPTIVE_TTL=adaptive) as backend:
@@ -155,23 +156,13 @@ def outdated(read: Call[Any], calls: list[Call[Any]]) -> float | None:
     return read.began - confirmed if confirmed < read.began else None
 
 
-def clickhouse(turn: Turn, sql: str, client: Client | None = None) -> str:
-    """Run a statement on the variant's ClickHouse, past the backend."""
-    service = turn.service("clickhouse")
-    user, password, database = (service.settings[f"CLICKHOUSE_{name}"] for name in ("USER", "PASSWORD", "DB"))
-    headers = {"X-ClickHouse-User": user, "X-ClickHouse-Key": password}
-    answer = (client or service).post(f"/?database={database}", sql.encode(), headers=headers)
-    assert answer.status == 200, answer.text
-    return answer.text
-
-
 FIRST = 30
 """Requests that are the first ones."""
 HOT = 10
 """Most wanted keys that are fetched beforehand, of 40."""
 
 
-@pytest.mark.scenario(tag="full", rounds=2)
+@pytest.mark.scenario(tag="full", rounds=6)
 def test_warming(turn: Turn) -> None:
     """The first 30 requests (Zipf, 40 keys) of a cold cache, and of one into which the ten most wanted were put.
 
@@ -213,9 +204,9 @@ def test_stampede(turn: Turn, single_flight: bool) -> None:  # noqa: FBT001
     with backend_with(turn, POOL_SIZE=CALLERS, CACHE_SINGLE_FLIGHT=single_flight) as backend:
         calls = at_once(backend, CALLERS, lambda client, _: ask(client, sql)["rows"])
     assert all(one.result == [[0, marker]] for one in calls), [one.error for one in calls if one.error]
-    clickhouse(turn, "SYSTEM FLUSH LOGS")
-    got = clickhouse(
-        turn,
+    clickhouse.run(turn.service("clickhouse"), "SYSTEM FLUSH LOGS")
+    got = clickhouse.run(
+        turn.service("clickhouse"),
         f"""SELECT count() FROM system.query_log
             WHERE type = 'QueryStart' AND startsWith(query, 'SELECT sleep') AND position(query, '{marker}') > 0""",
     )

@@ -76,7 +76,7 @@ def results(calls: list[Call[Any]]) -> list[Any]:
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 8, 16])
-@pytest.mark.scenario(tag="full", rounds=4)
+@pytest.mark.scenario(tag="full", rounds=6)
 def test_size(turn: Turn, size: int) -> None:
     """16 callers, two queries each: how many are answered a second, and how long each waits in the queue.
 
@@ -117,7 +117,7 @@ def test_exhausted(turn: Turn) -> None:
 
 
 @pytest.mark.parametrize("check", ["none", "on_error_retry"])
-@pytest.mark.scenario(tag="full", rounds=2)
+@pytest.mark.scenario(tag="full", rounds=6)
 def test_broken(turn: Turn, check: str) -> None:
     """Idle connections break: are they noticed, what does it cost the callers, when is all well again?
 
@@ -151,7 +151,7 @@ def wave(backend: RunningService) -> list[bool]:
 
 
 @pytest.mark.parametrize("order", ["lifo", "fifo"])
-@pytest.mark.scenario(tag="full", rounds=2)
+@pytest.mark.scenario(tag="full", rounds=6)
 def test_balance(turn: Turn, order: str) -> None:
     """After a peak has opened eight connections, one caller goes on: do all of them work, or one of them?"""
     with backend_with(turn, POOL_SIZE=8, POOL_ORDER=order) as backend:

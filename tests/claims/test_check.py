@@ -78,13 +78,26 @@ def test_times(factor: float, check: dict[str, Any], verdict: ClaimVerdict, stat
 def test_a_direction_that_is_not_shown_is_not_assumed() -> None:
     wide = of_times(1.0, spread=10.0)
     for direction in ("lower", "higher", "unchanged"):
-        assert told(judged(wide, {"direction": direction})) == (NOT_MEASURED, "undecided", "20 rounds do not decide it")
+        verdict, state, reason = told(judged(wide, {"direction": direction}))
+        assert (verdict, state) == (NOT_MEASURED, "undecided")
+        assert reason.endswith("more rounds would decide")
+
+
+def test_a_direction_that_may_be_one_chance_among_many_metrics_says_so() -> None:
+    many = [replace(TIME, name=f"time{n}", gated=False) for n in range(20)]
+    before, after = ([sample(one, noise(2 * n + side, 6)) for n, one in enumerate(many)] for side in (0, 1))
+    before.append(sample(replace(TIME, gated=False), noise(90, 6)))
+    after.append(sample(replace(TIME, gated=False), times(0.6, 91, 6)))
+    verdict, state, reason = told(judged(session(before, after), {"direction": "lower"}))
+    assert (verdict, state) == (NOT_MEASURED, "undecided")
+    assert "not among 21 exploratory metrics" in reason
 
 
 def test_few_rounds_decide_nothing() -> None:
-    for check in ({"change": "-40 %"}, {"change": "-90 %"}, {"after": "<= 100"}, {"direction": "lower"}):
+    for check in ({"change": "-40 %"}, {"change": "-90 %"}, {"after": "<= 100"}):
         found = judged(of_times(0.6, n=3), check)
         assert told(found) == (NOT_MEASURED, "undecided", "3 rounds do not decide it")
+    assert "3 rounds cannot show any change" in told(judged(of_times(0.6, n=3), {"direction": "lower"}))[2]
 
 
 def test_counts_are_exact() -> None:
@@ -131,6 +144,14 @@ def test_what_only_one_variant_has_can_be_claimed_by_itself_and_not_as_a_change(
     assert judged(only, {"after": "<= 0.2"}).verdict is SUPPORTED
     assert told(judged(only, {"change": "-40 %"})) == (NOT_MEASURED, "absent", "not measured in before")
     assert told(judged(only, {"before": "<= 0.2"})) == (NOT_MEASURED, "absent", "not measured in before")
+
+
+def test_rounds_are_counted_and_not_values_where_only_one_variant_has_some() -> None:
+    share = sample(SUCCESS, ([1.0] * 4 + [0.0]) * 20, pairs_a_round=10)
+    only = session([], [share])
+    found = judged(only, {"metric": "s:success", "after": ">= 0.8"})
+    assert told(found) == (NOT_MEASURED, "undecided", "10 rounds do not decide it")
+    assert found.findings[0].rounds == 10
 
 
 def test_a_claim_is_supported_if_all_its_checks_hold_and_refuted_if_one_fails() -> None:
@@ -230,7 +251,21 @@ def test_a_metric_can_be_held_against_another_of_the_same_variant() -> None:
     assert finding.name == "warm:time than cold:time"
     assert finding.comparison is not None
     assert finding.comparison.before == one.comparisons["cold", "time"].after
-    assert told(judged(one, against | {"than": "hot:time", "direction": "lower"}))[1] == "absent"
+    for than, reason in (
+        ("hot:time", "no session has the scenario hot"),
+        ("cold:calls", "cold has no metric calls; it has time"),
+    ):
+        verdict = told(judged(one, against | {"than": than, "direction": "lower"}))
+        assert verdict == (NOT_MEASURED, "absent", reason), "of the two, the one that is not there"
+
+
+def test_two_metrics_of_different_sessions_are_not_held_against_each_other() -> None:
+    apart = [
+        session([sample(TIME, noise(1, N), name)], [sample(TIME, noise(2, N), name)], label)
+        for name, label in (("warm", "A"), ("cold", "B"))
+    ]
+    (finding,) = judge_claim(claim({"metric": "warm:time", "than": "cold:time", "direction": "lower"}), apart).findings
+    assert (finding.state, finding.reason) == ("absent", "no session has both")
 
 
 def test_costs_are_found_beside_and_decide_nothing() -> None:

@@ -58,6 +58,8 @@ def test_a_value_is_a_span(value: float | str, low: float, high: float) -> None:
         ('checks = [{ metric = "a:b", after = 1, tolerance = "1 %" }]', "tolerance goes with change only"),
         ('checks = [{ metric = "a:b", than = "a:c", after = 1 }]', "than goes with change or direction"),
         ('checks = [{ metric = "a:b", change = "-4 %", tolerance = "x" }]', "checks[0].tolerance: found"),
+        ("checks = 3", 'claim "one": checks: found "3", allowed is a list'),
+        ("checks = [7]", 'claim "one": checks[0]: found "7", allowed is a table'),
         ('checks = [{ metric = "ab", after = 1 }]', 'claim "one": checks[0].metric: '),
         ('checks = [{ metric = "a:b", direction = "up" }]', 'claim "one": checks[0].direction: '),
         ('why_not = "x"\nwhynot = "y"', 'claim "one": whynot: unknown key'),

@@ -5,7 +5,9 @@ from functools import cache
 
 import pytest
 
+from harness.claims.file import Check
 from harness.report import claims_markdown, claims_terminal
+from harness.report.claims import build_view, claimed
 from harness.report.escape import shorten, visible
 from tests.claims import example
 from tests.report import reading
@@ -37,6 +39,21 @@ def test_each_verdict_stands_beside_its_statement_and_what_it_costs() -> None:
     (delays,) = (row for row in rows if row[0].startswith("Retry delays"))
     assert "retry/twice:answered: 1 → 0 (−100 % exactly, regressed, n 16)" in delays[9]
     assert "retry/thrice:answered: not measured" in delays[9]
+
+
+@pytest.mark.parametrize(
+    ("after", "text"),
+    [(0.00001, "after 10.0 µs"), (0, "after 0 s"), ("<= 1.5", "after ≤ 1.50 s"), ("27 to 33", "after 27 s to 33 s")],
+)
+def test_a_claimed_value_is_told_in_its_unit(after: float | str, text: str) -> None:
+    assert claimed(Check(metric="s:waiting", after=after), example.WAITING) == text
+
+
+def test_a_note_says_which_session_it_belongs_to() -> None:
+    main, full = example.sessions()
+    note = "Waits are shortened: TIME_SCALE = 0.01."
+    for sessions, told in (([main, full], (f"A: {note}",)), ([main], (note,)), ([main, main], (f"A: {note}",))):
+        assert build_view(example.claims_file(), [], sessions, "harness x").notes == told
 
 
 def test_secrets_of_the_system_stay_out() -> None:

@@ -215,6 +215,10 @@ def test_warming_puts_answers_where_they_will_be_looked_for(services: dict[str, 
         ({"queries": ["SELECT 1"]}, "queries: a list of at most 10000 objects is needed"),
         ({}, "queries: a list of at most 10000 objects is needed"),
         ({"queries": [{"sql": 1}]}, "sql: a text is needed"),
+        (
+            {"queries": [{"sql": "SELECT {x:UInt8}", "params": {"x": 1}}]},
+            "queries: 'params' is not known; known are parameters, sql",
+        ),
         ({"queries": [{"sql": "SELECT 1", "parameters": 1}]}, "parameters: an object is needed"),
     ],
 )
