@@ -26,7 +26,7 @@ from harness.judge.verdict import (
 from harness.judge.wording import one_line
 from harness.model import Metric, Run, Sample
 from harness.statistics.counts import never_varies
-from harness.statistics.multiplicity import benjamini_hochberg, bonferroni
+from harness.statistics.multiplicity import able, benjamini_hochberg, bonferroni
 
 EXPLORATORY = 0.05
 """Two-sided level of a metric that is not gated, and the share of false discoveries allowed among all of them."""
@@ -71,7 +71,8 @@ def compare_runs(
     """Compare every metric that either run has, in the order of first appearance, those of ``before`` first.
 
     Runs of one session are compared pair by pair, others as independent samples with intervals widened by what two
-    sessions may differ. All gated metrics share ``policy.error_budget``; the others are called by Benjamini-Hochberg.
+    sessions may differ. All gated metrics that have rounds enough to alarm share ``policy.error_budget``; the others
+    are called by Benjamini-Hochberg.
     Each scenario is judged at the last look of the session that it has reached; with ``at``, as after so many rounds.
     ``each`` says how the metrics are gone through: no comparison needs another.
     Raises HarnessError when a run holds the same metric twice or its looks are no plan.
@@ -83,11 +84,22 @@ def compare_runs(
     keys = required.expected(dict.fromkeys([*left, *right]), runs, policy)
     absent = required.absent(keys, runs, policy)
     metrics = [_definition(left.get(key), right.get(key)) for key in keys]
-    tests = len(absent) + sum(bounds.tests(metric) for metric in metrics if metric.gated)
-    frame = _Frame(runs, policy, looks, bonferroni(policy.error_budget, tests))
+    attainable = [0.0] * len(absent)
+    for key, metric in zip(keys, metrics, strict=True):
+        if metric.gated:
+            attainable += [_attainable(metric, looks.get(key[0]))] * bounds.tests(metric)
+    frame = _Frame(runs, policy, looks, bonferroni(policy.error_budget, able(policy.error_budget, attainable)))
     compared = _only_discoveries(tuple(each(lambda key: _compare(frame, key, (left.get(key), right.get(key))), keys)))
     held = (_held(frame, comparison, left, right) for comparison in compared)
     return (*required.explain(held, runs, policy), *absent)
+
+
+def _attainable(metric: Metric, look: Look | None) -> float:
+    """The smallest p-value that the change of ``metric`` can have after all planned rounds: that of n rounds which all
+    say the same is 2 * 2^-n. 0 where nothing was planned, or where a budget has a test of another kind."""
+    if look is None or not look.planned or metric.budget is not None:
+        return 0.0
+    return 2.0 ** (1 - look.planned[-1])
 
 
 def _held(

@@ -8,6 +8,18 @@ def bonferroni(budget: float, tests: int) -> float:
     return budget / max(1, tests)
 
 
+def able(budget: float, attainable: Sequence[float]) -> int:
+    """Over how many of the tests with these smallest attainable p-values a budget has to be shared: at least 1.
+
+    A discrete test whose smallest p-value is above its share can never be wrong, and needs none. The smallest K such
+    that at most K tests can reach the share budget / K; each then gets that share, and with probability <= ``budget``
+    any of them is wrong. The p-values have to be known before the data.
+    R. E. Tarone: A modified Bonferroni method for discrete data. Biometrics 46 (1990).
+    """
+    shares = range(1, len(attainable) + 1)
+    return next((k for k in shares if sum(p <= budget / k for p in attainable) <= k), 1)
+
+
 def benjamini_hochberg(p_values: Sequence[float], share: float) -> tuple[bool, ...]:
     """Which hypotheses to reject so that the expected share of false ones among them is <= ``share``.
 

@@ -173,3 +173,15 @@ def test_a_bound_that_is_undecided_keeps_open() -> None:
 def test_one_open_metric_keeps_its_scenario_open_and_no_other() -> None:
     other = sample(TIME, [1.0] * 12, "calm")
     assert undecided(*session(TIME, [1.0] * 12, NOISY[:12], other), Policy(), 12) == {"s"}
+
+
+def test_scenarios_with_too_few_rounds_cost_the_others_nothing() -> None:
+    """Eight rounds call a change with the whole budget, not with a hundredth of it."""
+    slower = [[0.2 + 0.001 * i for i in range(8)], *([0.2, 0.2] for _ in range(99))]
+    own = {f"s{i}": 2 for i in range(1, 100)}
+    runs = tuple(replace(side, own_rounds=own) for side in pair_of_runs(slower, (8,)))
+    first, *others = compare_runs(runs[0], runs[1], Policy())
+    assert first.verdict is Verdict.REGRESSED
+    assert {comparison.verdict for comparison in others} == {Verdict.INCONCLUSIVE}
+    enough = tuple(replace(side, own_rounds=dict.fromkeys(own, 9)) for side in runs)
+    assert compare_runs(enough[0], enough[1], Policy())[0].verdict is Verdict.INCONCLUSIVE
