@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -30,12 +31,13 @@ EARLY = 0.002
 """Seconds by which a timer may wake before its time."""
 
 
-def generators() -> list[psutil.Process]:
-    """Running processes of the generator, of this test's process or not."""
+def generators(folder: Path) -> list[psutil.Process]:
+    """Running processes of the generator whose own folder is in ``folder``."""
     found = []
     for process in psutil.process_iter():
         try:
-            if "harness/load/program.py" in " ".join(process.cmdline()):
+            command = " ".join(process.cmdline())
+            if "harness/load/program.py" in command and str(folder) in " ".join(process.environ().values()):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
@@ -47,11 +49,7 @@ def own_generators(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[
     """The generators of this test alone: their folder is in a temporary folder of its own."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-
-    def own() -> list[psutil.Process]:
-        return [process for process in generators() if str(tmp_path) in " ".join(process.environ().values())]
-
-    return own
+    return partial(generators, tmp_path)
 
 
 def expected(plan: Plan, *requests: Request) -> list[tuple[int, str, str, float]]:

@@ -53,7 +53,7 @@ def confirmed(name: str = "1", *, rounds: int = 2) -> Confirmed:
 
 
 def test_the_search_measures_what_it_predicts(tune: Tune, tmp_path: Path) -> None:
-    faults = ("--mix", "500=0.25,outage:1=0.1", "--scale", "0.2", "--seed", "3")
+    faults = ("--mix", "500=0.25,outage:1=0.1", "--scale", "0.05", "--seed", "3")
     done = tune("retry", *faults, "--confirm", "1", "--rounds", "2", "--calls", "8")
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "reports" / "out" / "tune-retry"
