@@ -129,12 +129,16 @@ def _findings(pattern: str, check: Check | None, sessions: Sequence[Session]) ->
 def _against(check: Check, than: str, sessions: Sequence[Session]) -> Finding:
     """One metric of ``after`` held against another one of the same run."""
     name = f"{check.metric} than {than}"
+    found: list[Finding] = []
     for session in sessions:
         first, second = (of_after(session, metric) for metric in (than, check.metric))
         if first is not None and second is not None:
             comparison = within(session.after, first, second)
             rounds = rounds_of(comparison, first, second)
-            return Finding(name, *_judge(check, comparison, rounds, {}), check, session.label, rounds, comparison)
+            judged = _judge(check, comparison, rounds, {})
+            found.append(Finding(name, *judged, check, session.label, rounds, comparison))
+    if found:
+        return next((one for one in found if one.comparison and one.comparison.enough), found[0])
     lacking = (metric for metric in (check.metric, than) if not any(of_after(one, metric) for one in sessions))
     reasons = (why_absent(metric, sessions) for metric in lacking)
     return Finding(name, "absent", next(reasons, "no session has both"), check)

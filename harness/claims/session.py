@@ -55,10 +55,12 @@ def session_of(label: str, before: Run, after: Run, policy: Policy) -> Session:
 
 
 def best(key: Key, sessions: Sequence[Session]) -> Session:
-    """The first of ``sessions`` that has a comparison of ``key``, or else the first that knows it at all."""
+    """The first of ``sessions`` that compared ``key`` in enough rounds to tell anything (that is known beforehand: a
+    long session judges so much that few rounds tell nothing), or else in any, or else the first that knows it."""
     having = [session for session in sessions if key in session.comparisons]
-    judged = (session for session in having if session.comparisons[key].verdict not in NOTHING_JUDGED)
-    return next(judged, having[0])
+    judged = [session for session in having if session.comparisons[key].verdict not in NOTHING_JUDGED]
+    enough = (session for session in judged if session.comparisons[key].enough)
+    return next(enough, (judged or having)[0])
 
 
 def own_of(session: Session, key: Key, side: Side) -> Estimate | None:

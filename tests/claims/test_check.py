@@ -238,6 +238,20 @@ def test_each_metric_comes_from_the_first_session_that_has_it_on_both_sides() ->
     assert (finding.session, finding.state) == ("A", "holds")
 
 
+def test_a_session_whose_rounds_can_tell_nothing_gives_way_to_one_whose_rounds_can() -> None:
+    """In a long session so many gated metrics share the error budget that the rounds of a short one do not do."""
+    others = [replace(CALLS, name=f"calls{n}") for n in range(2000)]
+    before = [sample(TIME, noise(1, 12)), *(sample(one, [1] * 12) for one in others)]
+    after = [sample(TIME, times(0.6, n=12)), *(sample(one, [1] * 12) for one in others)]
+    long, short = session(before, after, "A"), session(before[:1], after[:1], "B")
+    for check in ({"change": "-40 %"}, {"direction": "lower"}):
+        for measured in ([long, short], [short, long]):
+            (finding,) = judge_claim(claim(check), measured).findings
+            assert (finding.session, finding.state) == ("B", "holds")
+        (finding,) = judge_claim(claim(check), [long]).findings
+        assert (finding.session, finding.state) == ("A", "undecided")
+
+
 def test_a_metric_can_be_held_against_another_of_the_same_variant() -> None:
     warm, cold = (
         sample(TIME, times(factor, seed), name) for factor, seed, name in ((0.5, 3, "warm"), (1.0, 4, "cold"))
@@ -266,6 +280,17 @@ def test_two_metrics_of_different_sessions_are_not_held_against_each_other() -> 
     ]
     (finding,) = judge_claim(claim({"metric": "warm:time", "than": "cold:time", "direction": "lower"}), apart).findings
     assert (finding.state, finding.reason) == ("absent", "no session has both")
+
+
+def test_metrics_of_one_variant_come_from_a_session_with_enough_rounds_too() -> None:
+    few, many = (
+        session([], [sample(TIME, noise(1, n), "cold"), sample(TIME, times(0.5, 2, n), "warm")], label)
+        for n, label in ((4, "A"), (12, "B"))
+    )
+    check = claim({"metric": "warm:time", "than": "cold:time", "direction": "lower"})
+    for sessions, label in (([few, many], "B"), ([many, few], "B"), ([few], "A")):
+        (finding,) = judge_claim(check, sessions).findings
+        assert (finding.session, finding.state) == (label, "holds" if label == "B" else "undecided")
 
 
 def test_costs_are_found_beside_and_decide_nothing() -> None:
