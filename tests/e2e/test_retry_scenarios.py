@@ -55,7 +55,7 @@ def values(run: Run, scenario: str, metric: str) -> list[float]:
 def test_both_variants_are_measured_alike(runs: tuple[Run, Run]) -> None:
     before, after = ({(s.scenario, s.metric.name) for s in run.samples} for run in runs)
     assert before == after
-    assert len({scenario for scenario, _ in before}) == 11
+    assert len({scenario for scenario, _ in before if scenario.startswith("retry/")}) == 11
 
 
 def test_a_fault_is_recovered_from_once_and_given_up_for_ever(run: Run) -> None:

@@ -65,7 +65,7 @@ def test_a_retry_saves_what_fails_once_in_an_instance_that_lives_long_enough(run
 def test_requests_are_answered_whatever_becomes_of_the_optimization(runs: tuple[Run, Run]) -> None:
     for scenario in ("optimization[slow]", "optimization[failing_then_ok]", "interference[busy]"):
         for served in both(runs, scenario, "served"):
-            assert len(served) > 10
+            assert len(served) >= 5
             assert set(served) == {1}
 
 
