@@ -54,12 +54,8 @@ def values(run: Run, scenario: str, metric: str) -> list[float]:
 def test_both_variants_are_measured_alike(runs: tuple[Run, Run]) -> None:
     before, after = ({sample.scenario for sample in run.samples} for run in runs)
     assert not any(run.failures or run.unmeasured for run in runs)
-    assert before == after
-<<<<<<< HEAD:tests/e2e/test_full_suites.py
+    assert before - {"errors/backend"} == after - {"errors/backend"}  # counted beside them
     assert {scenario.partition("/")[0] for scenario in before} == {Path(suite).name for suite in SUITES}
-=======
-    assert len({scenario for scenario, _ in before if scenario.startswith("retry/")}) == 11
->>>>>>> rev2:tests/e2e/test_retry_scenarios.py
 
 
 def test_a_fault_is_recovered_from_once_and_given_up_for_ever(run: Run) -> None:
@@ -158,8 +154,8 @@ def test_a_retry_saves_what_fails_once_in_an_instance_that_lives_long_enough(run
 
 
 def test_requests_are_answered_whatever_becomes_of_the_optimization(runs: tuple[Run, Run]) -> None:
-    for scenario in ("startup/optimization[slow]", "startup/optimization[failing_then_ok]", "startup/interference[busy]"):
-        for served in both(runs, scenario, "served"):
+    for scenario in ("optimization[slow]", "optimization[failing_then_ok]", "interference[busy]"):
+        for served in both(runs, f"startup/{scenario}", "served"):
             assert len(served) >= 5
             assert set(served) == {1}
 
